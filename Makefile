@@ -1,0 +1,42 @@
+# make demo   hear a voice note and watch it become a merged branch; no accounts needed
+# make run    start Gofer with the settings in .env
+# make test   the tests; make check  ruff, mypy, import-linter
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.PHONY: demo run test check chaos test-agents test-agents-all bench clean
+
+VENV := .venv
+PY := $(VENV)/bin/python
+ARGS ?=
+
+demo: $(VENV)/.demo
+	@$(PY) -m cli.main demo $(ARGS)
+
+run: $(VENV)/.demo
+	@$(PY) -m cli.main --env-file .env up $(ARGS)
+
+test: $(VENV)/.dev
+	@$(PY) -m pytest -n 4 --dist worksteal -m "not chaos and not agents" $(ARGS)
+
+check: $(VENV)/.dev
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports
+
+chaos: $(VENV)/.dev
+	@$(PY) -m pytest -n 2 -m chaos $(ARGS)
+
+test-agents: $(VENV)/.dev
+	@$(PY) -m pytest -m agents tests/agents $(ARGS)
+
+test-agents-all: $(VENV)/.dev
+	@GOFER_TEST_AGENTS=all $(PY) -m pytest -m agents tests/agents $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(VENV)/.demo: pyproject.toml
+	@bash cli/setup.sh $(VENV) demo
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml
+	@bash cli/setup.sh $(VENV) demo,dev
+	@touch $@ $(VENV)/.demo
