@@ -42,7 +42,7 @@ from core.model import (
     TurnEnded,
 )
 
-PROTOCOL_ENTRY_POINTS = "gofer.agents"
+ENTRY_POINTS = "gofer.agents"
 TAIL = 4_000  # characters kept of a command's output
 
 
