@@ -37,8 +37,18 @@ def get(value: Any, *path: str) -> Any:
 
 def text(value: Any, *path: str) -> str:
     found = get(value, *path)
-    if not isinstance(found, str):
-        return ""
+    return _clean(found) if isinstance(found, str) else ""
+
+
+def strings(value: Any, *path: str) -> list[str]:
+    """The strings of a list."""
+    found = get(value, *path)
+    return (
+        [_clean(item) for item in found if isinstance(item, str)] if isinstance(found, list) else []
+    )
+
+
+def _clean(found: str) -> str:
     return found if found.isascii() else found.encode("utf-8", "replace").decode()
 
 
