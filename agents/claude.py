@@ -187,7 +187,7 @@ class Claude(Machine):
                 case "tool_use":
                     call = tools.Call.read(block)
                     self._calls[call.id] = call
-                    events += call.started()
+                    events += call.started(self.root)
                 case kind:
                     self.unknown[f"assistant/{kind}"] += 1
         return events
@@ -202,7 +202,7 @@ class Claude(Machine):
             if get(block, "type") == "tool_result":
                 call = self._calls.pop(text(block, "tool_use_id"), None)
                 if call:
-                    events += call.ended(block, get(message, "tool_use_result"))
+                    events += call.ended(block, get(message, "tool_use_result"), self.root)
         return events
 
     def _control_request(self, message: Json) -> tuple[AgentEvent, ...]:
@@ -214,7 +214,7 @@ class Claude(Machine):
             refusal = f"Gofer does not know {kind}."
             self._respond({"subtype": "error", "request_id": claude_id, "error": refusal})
             return ()
-        request = tools.request(short_id(claude_id), asked)
+        request = tools.request(short_id(claude_id), asked, self.root)
         tool_input = get(asked, "input")
         self._asked[request.request_id] = (
             claude_id,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from agents import patch
-from agents.driver import TAIL, plain
+from agents.driver import TAIL, headline, plain, within
 from agents.fields import Json, get, items, text
 from core.model import (
     AgentEvent,
@@ -64,30 +65,30 @@ class Call:
     def kind(self) -> ToolKind:
         return KINDS.get(self.name, ToolKind.OTHER)
 
-    def started(self) -> list[AgentEvent]:
+    def started(self, root: Path) -> list[AgentEvent]:
         if self.name == "TodoWrite":
             return [plan(self.input)]
-        return [ToolCall(self.id, self.kind, title(self.name, self.input), "started")]
+        return [ToolCall(self.id, self.kind, title(self.name, self.input, root), "started")]
 
-    def ended(self, block: Json, result: Any) -> list[AgentEvent]:
+    def ended(self, block: Json, result: Any, root: Path) -> list[AgentEvent]:
         """`block` is the tool's result as the model reads it, `result` the structured one."""
         failed = get(block, "is_error") is True
         if self.name == "TodoWrite":
             return []
         status = "failed" if failed else "succeeded"
         events: list[AgentEvent] = [
-            ToolCall(self.id, self.kind, title(self.name, self.input), status)
+            ToolCall(self.id, self.kind, title(self.name, self.input, root), status)
         ]
         match self.kind:
             case ToolKind.EDIT if not failed:
-                events.append(edit(self.input, result))
+                events.append(edit(self.input, result, root))
             case ToolKind.EXECUTE if text(self.input, "command"):
                 events.append(command(self.input, block, failed))
         return events
 
 
-def title(name: str, given: Json) -> str:
-    """One line that says what the tool does."""
+def title(name: str, given: Json, root: Path) -> str:
+    """One line that says what the tool does; paths inside `root` are shown without it."""
     subject = next(
         (
             found
@@ -96,8 +97,7 @@ def title(name: str, given: Json) -> str:
         ),
         "",
     )
-    words = " ".join(f"{name} {subject}".split())
-    return words if len(words) <= 200 else words[:199] + "…"
+    return headline(f"{name} {subject}", root)
 
 
 def paths(given: Json) -> tuple[str, ...]:
@@ -113,28 +113,28 @@ def plan(given: Json) -> Plan:
     )
 
 
-def proposed(given: Json) -> str:
+def proposed(given: Json, root: Path) -> str:
     """The diff of an edit that has not been made, from what the tool was given."""
-    path = next(iter(paths(given)), "")
+    path = within(next(iter(paths(given)), ""), root)
     if "content" in given:
         return patch.from_texts(path, None, text(given, "content"))
     if "new_source" in given:
         return patch.from_texts(path, None, text(given, "new_source"))
     edits = items(given, "edits") or [given]
     return "".join(
-        patch.from_texts(path, text(one, "old_string") or None, text(one, "new_string"))
+        patch.from_texts(path, f"{text(one, 'old_string')}\n", f"{text(one, 'new_string')}\n")
         for one in edits
     )
 
 
-def edit(given: Json, result: Any) -> FileEdit:
-    path = text(result, "filePath") or next(iter(paths(given)), "")
+def edit(given: Json, result: Any, root: Path) -> FileEdit:
+    path = within(text(result, "filePath") or next(iter(paths(given)), ""), root)
     hunks = items(result, "structuredPatch")
     if hunks:
         return FileEdit(path, patch.from_hunks(path, hunks))
     if text(result, "type") == "create":
         return FileEdit(path, patch.from_texts(path, None, text(result, "content")))
-    return FileEdit(path, proposed(given))
+    return FileEdit(path, proposed(given, root))
 
 
 def command(given: Json, block: Json, failed: bool) -> Command:
@@ -158,7 +158,7 @@ def content(block: Json) -> str:
     )
 
 
-def request(request_id: str, asked: Json) -> Request:
+def request(request_id: str, asked: Json, root: Path) -> Request:
     """A `can_use_tool` request. Questions in words have kind None."""
     name, given = text(asked, "tool_name"), get(asked, "input")
     given = given if isinstance(given, dict) else {}
@@ -167,18 +167,18 @@ def request(request_id: str, asked: Json) -> Request:
     blocked = text(asked, "blocked_path")
     return Request(
         request_id,
-        title(name, given),
+        title(name, given, root),
         KINDS.get(name, ToolKind.OTHER),
-        detail=detail(name, given) or text(asked, "decision_reason"),
+        detail=detail(name, given, root) or text(asked, "decision_reason"),
         paths=tuple(dict.fromkeys((*paths(given), *([blocked] if blocked else [])))),
         command=text(given, "command") or None,
     )
 
 
-def detail(name: str, given: Json) -> str:
+def detail(name: str, given: Json, root: Path) -> str:
     match KINDS.get(name):
         case ToolKind.EDIT:
-            return proposed(given)
+            return proposed(given, root)
         case ToolKind.EXECUTE | ToolKind.FETCH:
             return text(given, "description") or text(given, "prompt")
     return text(given, "plan")

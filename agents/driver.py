@@ -28,6 +28,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from core.errors import NotFound
@@ -60,6 +61,9 @@ class Driver(Protocol):
 
     requests: Mapping[str, Request]
     """What it waits to be answered, by request id."""
+
+    unheard: tuple[str, ...]
+    """What it was told and could not take in. When its process ends, that is for the next one."""
 
     unknown: Counter[str]
     """How many lines of each unknown kind came."""
@@ -95,7 +99,8 @@ class Driver(Protocol):
     def tell(self, text: str) -> None:
         """Steer the running turn, or start the next one.
 
-        An agent that cannot be steered hears it when its turn ends, before any `TurnEnded`.
+        An agent that cannot be steered hears it when its turn ends, before any `TurnEnded`;
+        one that takes a single turn leaves it in `unheard`.
         """
         ...
 
@@ -107,7 +112,10 @@ class Driver(Protocol):
         ...
 
     def interrupt(self) -> None:
-        """Ask it to break off; a `TurnEnded` with CANCELLED follows. Nothing when none runs."""
+        """Ask it to break off; a `TurnEnded` with CANCELLED follows. Nothing when none runs.
+
+        One that takes a single turn (`multi_turn` False) cannot be asked: stop its process.
+        """
         ...
 
     def ended(self, exit_code: int | None, reason: str, stderr_tail: str) -> tuple[AgentEvent, ...]:
@@ -128,10 +136,12 @@ class Machine(ABC):
 
     def __init__(self, spec: RunSpec, *, sandboxed: bool, options: Mapping[str, Any]) -> None:
         self.spec = spec
+        self.root = spec.workspace.path
         self.sandboxed = sandboxed
         self.options = options
         self.running = False
         self.requests: dict[str, Request] = {}
+        self.unheard: tuple[str, ...] = ()
         self.unknown: Counter[str] = Counter()
         self._queue: list[bytes] = []
         self._unconfirmed: list[bytes] = []
@@ -206,6 +216,17 @@ class Machine(ABC):
 def short_id(*parts: object) -> str:
     """A typeable request id, the same for the same parts."""
     return sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:8]
+
+
+def within(path: str, root: Path) -> str:
+    """A path as it is shown: relative to the work tree where it lies in it."""
+    return path.removeprefix(f"{root}/")
+
+
+def headline(text: str, root: Path) -> str:
+    """One line of at most 200 characters, paths inside the work tree shown without it."""
+    words = " ".join(text.replace(f"{root}/", "").split())
+    return words if len(words) <= 200 else words[:199] + "…"
 
 
 def describe_exit(exit_code: int | None) -> str:
