@@ -1,0 +1,190 @@
+"""One SQLite file in WAL mode: one connection that writes, two that read and never wait for it.
+
+What always holds: a transaction that was left without an error is on disk (`synchronous=FULL`);
+one that was left with an error changed nothing. Transactions are serialised. Those that wait for
+their turn together are committed together (one fsync), each inside a savepoint of its own.
+
+Migrations are `migrations/NNN_name.sql`, applied once, in order, each in one transaction with the
+`user_version` it leads to. A released one is never edited; new ones take a higher number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from core.errors import UserError
+
+T = TypeVar("T")
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+BUSY_TIMEOUT_S = 30.0
+READERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """What may be done between begin and commit; see `Database.transaction`."""
+
+    _connection: aiosqlite.Connection
+
+    async def execute(self, sql: str, params: Sequence[Any] = ()) -> aiosqlite.Cursor:
+        return await self._connection.execute(sql, params)
+
+    async def execute_many(self, sql: str, params: Iterable[Sequence[Any]]) -> None:
+        await self._connection.executemany(sql, params)
+
+    async def rows(self, sql: str, params: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        return list(await self._connection.execute_fetchall(sql, params))
+
+
+class Database:
+    """Opened by `await Database.open(path)`. Always `close()`: its threads keep a process alive."""
+
+    def __init__(
+        self,
+        path: Path,
+        writer: aiosqlite.Connection,
+        readers: Sequence[aiosqlite.Connection],
+        opened: AsyncExitStack,
+    ) -> None:
+        self.path = path
+        self._writer = writer
+        self._readers = cycle(readers)
+        self._opened = opened
+        self._turn = asyncio.Lock()  # fair: first come, first served
+        self._commit: asyncio.Task[None] | None = None  # of the group that is open now
+
+    @classmethod
+    async def open(cls, path: Path) -> Database:
+        """Raises UserError when the file is newer than this program, damaged, or not a database."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        async with AsyncExitStack() as opened:
+            try:
+                writer = await _connect(path, opened)
+                await _migrate(writer, path)
+                readers = [
+                    await _connect(path, opened, "PRAGMA query_only=ON") for _ in range(READERS)
+                ]
+            except sqlite3.DatabaseError as error:
+                raise UserError(
+                    f"The database {path} cannot be used: {error}. Put a backup in its place, "
+                    "or move it away to start afresh."
+                ) from error
+            return cls(path, writer, readers, opened.pop_all())
+
+    async def close(self) -> None:
+        """Waits for the open transactions."""
+        async with self._turn:
+            commit, self._commit = self._commit, None
+        if commit is not None:
+            await asyncio.wait([commit])
+        await self._opened.aclose()
+
+    async def read(self, sql: str, params: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Sees everything that is committed."""
+        return list(await next(self._readers).execute_fetchall(sql, params))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """All or nothing; durable when left. Keep it short: everybody else who writes waits."""
+        async with self._turn:
+            commit = await _uninterrupted(self._join())
+            try:
+                yield Transaction(self._writer)
+            except BaseException:
+                await _uninterrupted(self._take_back())
+                raise
+            await _uninterrupted(self._writer.execute("RELEASE member"))
+        await asyncio.shield(commit)
+
+    async def _join(self) -> asyncio.Task[None]:
+        """Enter the open group, or open one.
+
+        The commit queues for its turn behind everybody who waits already, so these join.
+        """
+        if self._commit is None:
+            await self._writer.execute("BEGIN IMMEDIATE")
+            self._commit = asyncio.create_task(self._commit_group())
+        await self._writer.execute("SAVEPOINT member")
+        return self._commit
+
+    async def _take_back(self) -> None:
+        """Undo one member. A full disk makes SQLite end the whole group by itself."""
+        if self._writer.in_transaction:
+            await self._writer.execute("ROLLBACK TO member")
+            await self._writer.execute("RELEASE member")
+        else:
+            self._commit = None  # `_commit_group` tells the other members
+
+    async def _commit_group(self) -> None:
+        async with self._turn:
+            if self._commit is not asyncio.current_task():
+                raise sqlite3.OperationalError("rolled back together with a failed transaction")
+            self._commit = None
+            try:
+                await self._writer.execute("COMMIT")
+            except sqlite3.Error:
+                with suppress(sqlite3.Error):  # already rolled back by SQLite itself
+                    await self._writer.execute("ROLLBACK")
+                raise
+
+
+async def _connect(path: Path, opened: AsyncExitStack, *pragmas: str) -> aiosqlite.Connection:
+    connection = await opened.enter_async_context(
+        aiosqlite.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    )
+    connection.row_factory = sqlite3.Row
+    for pragma in (
+        "PRAGMA journal_mode=WAL",
+        "PRAGMA synchronous=FULL",
+        "PRAGMA foreign_keys=ON",
+        "PRAGMA journal_size_limit=67108864",
+        *pragmas,
+    ):
+        await connection.execute(pragma)
+    return connection
+
+
+async def _migrate(connection: aiosqlite.Connection, path: Path, upto: int | None = None) -> None:
+    steps = [(int(file.name[:3]), file) for file in sorted(MIGRATIONS.glob("[0-9]*_*.sql"))]
+    [row] = await connection.execute_fetchall("PRAGMA user_version")
+    version: int = row[0]
+    newest = max((number for number, _ in steps), default=0)
+    if version > newest:
+        raise UserError(
+            f"The database {path} was written by a newer Gofer (its version is {version}, "
+            f"this program knows {newest}). Update Gofer."
+        )
+    for number, file in steps:
+        if version < number and (upto is None or number <= upto):
+            await _apply(connection, number, file.read_text())
+
+
+async def _apply(connection: aiosqlite.Connection, number: int, script: str) -> None:
+    try:
+        await connection.executescript(f"BEGIN;\n{script}\n;PRAGMA user_version={number};\nCOMMIT;")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            await connection.execute("ROLLBACK")
+        raise
+
+
+async def _uninterrupted(work: Awaitable[T]) -> T:
+    """Finish `work` even when the waiting task is cancelled meanwhile, then let that happen."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        raise
