@@ -143,8 +143,8 @@ class Machine(ABC):
         self.requests: dict[str, Request] = {}
         self.unheard: tuple[str, ...] = ()
         self.unknown: Counter[str] = Counter()
-        self._queue: list[bytes] = []
-        self._unconfirmed: list[bytes] = []
+        self._queue: list[bytes] = []  # to be fetched
+        self._fetched: list[bytes] = []  # and not yet seen in the transcript
 
     def arguments(self) -> tuple[str, ...]:
         return ()
@@ -174,15 +174,15 @@ class Machine(ABC):
 
     def outgoing(self) -> tuple[bytes, ...]:
         lines, self._queue = tuple(self._queue), []
+        self._fetched += lines
         return lines
 
     def sent(self, line: bytes) -> None:
-        if line in self._unconfirmed:
-            self._unconfirmed.remove(line)
-            if line in self._queue:
-                self._queue.remove(line)
-        else:
-            self._on_sent(line)
+        for ours in (self._fetched, self._queue):
+            if line in ours:
+                ours.remove(line)
+                return
+        self._on_sent(line)
 
     def answer(self, request_id: str, decision: Decision, text: str = "") -> None:
         request = self.requests.get(request_id)
@@ -204,7 +204,6 @@ class Machine(ABC):
 
     def _send(self, line: bytes) -> None:
         self._queue.append(line)
-        self._unconfirmed.append(line)
         self._on_sent(line)
 
     def _withdraw_all(self) -> tuple[AgentEvent, ...]:

@@ -1,0 +1,84 @@
+"""Google's Gemini API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tests.fakes.model_script import Reply, Say, Turn, Use
+
+Json = dict[str, Any]
+STATUS = {429: "RESOURCE_EXHAUSTED", 401: "UNAUTHENTICATED", 503: "UNAVAILABLE"}
+
+
+def serves(path: str) -> bool:
+    return path.startswith("/v1beta/")
+
+
+def other(path: str, body: Json) -> Json | None:
+    if path.endswith(":countTokens"):
+        return {"totalTokens": 100}
+    return None if "enerateContent" in path else {}
+
+
+def streams(path: str, body: Json) -> bool:
+    return path.endswith(":streamGenerateContent")
+
+
+def tools(body: Json) -> list[str]:
+    return [
+        declared["name"]
+        for group in body.get("tools", [])
+        for declared in group.get("functionDeclarations", [])
+    ]
+
+
+def turns(body: Json) -> list[Turn]:
+    return [
+        Turn(
+            "assistant" if content.get("role") == "model" else "user",
+            "\n".join(part.get("text", "") for part in content.get("parts", [])),
+        )
+        for content in body["contents"]
+    ]
+
+
+def error(status: int) -> Json:
+    message = {429: "Resource has been exhausted", 401: "API key not valid."}
+    return {
+        "error": {
+            "code": status,
+            "message": message.get(status, "The model is overloaded."),
+            "status": STATUS.get(status, "INTERNAL"),
+        }
+    }
+
+
+def whole(path: str, body: Json, reply: Reply) -> Json:
+    match reply:
+        case Say(text, thought):
+            parts: list[Json] = [{"text": thought, "thought": True}] if thought else []
+            parts.append({"text": answer(body, text)})
+        case Use(tool, arguments):
+            parts = [{"functionCall": {"name": tool, "args": arguments}}]
+        case _:
+            raise AssertionError(reply)
+    usage = {"promptTokenCount": 100, "candidatesTokenCount": 20, "totalTokenCount": 120}
+    content = {"role": "model", "parts": parts}
+    return {
+        "candidates": [{"content": content, "finishReason": "STOP", "index": 0}],
+        "usageMetadata": usage,
+        "modelVersion": "fake",
+    }
+
+
+def answer(body: Json, text: str) -> str:
+    """A side question may want JSON: which model to take, who speaks next."""
+    if body.get("generationConfig", {}).get("responseMimeType") != "application/json":
+        return text
+    return json.dumps({"reasoning": "scripted", "model_choice": "flash", "next_speaker": "user"})
+
+
+def stream(path: str, body: Json, reply: Reply) -> Iterator[bytes]:
+    yield f"data: {json.dumps(whole(path, body, reply))}\n\n".encode()
