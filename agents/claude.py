@@ -35,6 +35,8 @@ LOGIN = (
     "Log in with `claude` in a terminal and then /login, or set ANTHROPIC_API_KEY where Gofer runs."
 )
 DENIED = "The owner of this machine did not allow this."
+NO_SESSION = "No conversation found with session ID"  # with --resume
+SESSION_TAKEN = "is already in use"  # with --session-id; said on standard error
 UNANSWERED = "The owner did not answer; go on as you think best, or end here."
 SILENT = frozenset({
     "control_cancel_request", "control_response", "keep_alive", "auth_status", "prompt_suggestion",
@@ -64,7 +66,6 @@ class Claude(Machine):
         self._unheard = 0  # user lines that Claude has not taken in yet
         self._echoes = False  # it tells which user lines it has taken in
         self._interrupting = False
-        self._error: str | None = None  # what kind of API error the last message was
 
     def arguments(self) -> tuple[str, ...]:
         session = "--resume" if self.spec.resume else "--session-id"
@@ -93,6 +94,10 @@ class Claude(Machine):
     def interrupt(self) -> None:
         if self.running:
             self._control({"subtype": "interrupt"})
+
+    def ended(self, exit_code: int | None, reason: str, stderr_tail: str) -> tuple[AgentEvent, ...]:
+        self.session_mismatch |= self.running and SESSION_TAKEN in stderr_tail
+        return super().ended(exit_code, reason, stderr_tail)
 
     def _control(self, request: Json) -> None:
         request_id = f"gofer-{self._lines + 1}"
@@ -172,7 +177,8 @@ class Claude(Machine):
         return (SessionStarted(session, text(message, "model") or None),)
 
     def _assistant(self, message: Json) -> list[AgentEvent]:
-        self._error = text(message, "error") or None
+        if text(message, "error"):
+            return []  # an API error in words; the result that follows has it too
         by_subagent = bool(text(message, "parent_tool_use_id"))
         events: list[AgentEvent] = []
         for block in items(message, "message", "content"):
@@ -224,15 +230,15 @@ class Claude(Machine):
         return (request,)
 
     def _retry(self, message: Json) -> AgentEvent:
-        what = text(message, "error") or "The model's API did not answer"
+        what = text(message, "error").replace("_", " ") or "The model's API did not answer"
         status = count(message, "error_status") or None
         delay = number(message, "retry_delay_ms")
-        attempt, most = count(message, "attempt"), count(message, "max_retries")
-        trouble = judge(what, status=status, login=LOGIN)
         code = f" (HTTP {status})" if status else ""
-        return type(trouble)(
+        attempt, most = count(message, "attempt"), count(message, "max_retries")
+        return judge(
             f"{what}{code}; Claude tries again ({attempt} of {most}).",
-            transient=True,
+            status=status,
+            login=LOGIN,
             retry_after_s=None if delay is None else delay / 1000,
         )
 
@@ -243,20 +249,21 @@ class Claude(Machine):
         return (judge(f"Claude's rate limit is used up ({limit or 'unnamed'}).", login=LOGIN),)
 
     def _result(self, message: Json) -> tuple[AgentEvent, ...]:
-        events: list[AgentEvent] = [self._usage(message)]
-        if self._echoes and self._unheard and not self._interrupting:
-            return tuple(events)  # it goes on with what it was told meanwhile
+        events: list[AgentEvent] = self._usage(message)
+        if self._echoes and self._unheard:
+            self._interrupting = False
+            return tuple(events)  # it goes on by itself with what it was told meanwhile
         events += self._withdraw_all()
         self._asked.clear()
         self._calls.clear()
         events += self._verdict(message)
         self.running = self._interrupting = False
         self._unheard = 0
-        self._error = None
         return tuple(events)
 
     def _verdict(self, message: Json) -> list[AgentEvent]:
         said = text(message, "result")
+        self.session_mismatch = any(NO_SESSION in one for one in strings(message, "errors"))
         aborted = text(message, "terminal_reason").startswith("aborted")
         failed = get(message, "is_error") is True or text(message, "subtype") != "success"
         if aborted or (failed and self._interrupting):
@@ -276,7 +283,7 @@ class Claude(Machine):
                 return "Claude reached its budget."
         return said or f"Claude ended its turn with {text(message, 'subtype') or 'an error'}."
 
-    def _usage(self, message: Json) -> AgentEvent:
+    def _usage(self, message: Json) -> list[AgentEvent]:
         """What the process's counters grew by; subagents are in them."""
         models = get(message, "modelUsage")
         total = Tokens()
@@ -299,7 +306,7 @@ class Claude(Machine):
                 max(0, total.cached - before.cached),
             )
         cost = number(message, "total_cost_usd")
-        if cost is None:
-            return Usage(turn)
-        spent, self._cost = max(0.0, cost - self._cost), cost
-        return Usage(turn, round(spent, 9))
+        spent = None
+        if cost is not None:
+            spent, self._cost = round(max(0.0, cost - self._cost), 9), cost
+        return [Usage(turn, spent)] if spent or turn != Tokens() else []

@@ -83,7 +83,7 @@ class Call:
             case ToolKind.EDIT if not failed:
                 events.append(edit(self.input, result, root))
             case ToolKind.EXECUTE if text(self.input, "command"):
-                events.append(command(self.input, block, failed))
+                events += command(self.input, block, failed)
         return events
 
 
@@ -137,18 +137,17 @@ def edit(given: Json, result: Any, root: Path) -> FileEdit:
     return FileEdit(path, proposed(given, root))
 
 
-def command(given: Json, block: Json, failed: bool) -> Command:
-    printed = content(block)
-    code = 0
+def command(given: Json, block: Json, failed: bool) -> list[AgentEvent]:
+    """Nothing for a command that was refused or broken off: it has no exit code."""
+    printed, code = content(block), None
     if failed:
         found = _EXIT.match(printed)
-        if found is None:  # refused or broken off: it has no exit code
-            return Command(text(given, "command"), plain(printed)[-TAIL:])
-        code = int(found[1])
-        printed = printed[found.end() :].lstrip("\n")
-    if get(given, "run_in_background") is True:
-        return Command(text(given, "command"), plain(printed)[-TAIL:])
-    return Command(text(given, "command"), plain(printed)[-TAIL:], code)
+        if found is None:
+            return []
+        printed, code = printed[found.end() :].lstrip("\n"), int(found[1])
+    elif get(given, "run_in_background") is not True:
+        code = 0
+    return [Command(text(given, "command"), plain(printed)[-TAIL:], code)]
 
 
 def content(block: Json) -> str:

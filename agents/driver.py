@@ -65,6 +65,10 @@ class Driver(Protocol):
     unheard: tuple[str, ...]
     """What it was told and could not take in. When its process ends, that is for the next one."""
 
+    session_mismatch: bool
+    """The turn failed because the session to begin exists already, or the one to resume does not:
+    start a process with the spec's `resume` turned round."""
+
     unknown: Counter[str]
     """How many lines of each unknown kind came."""
 
@@ -142,6 +146,7 @@ class Machine(ABC):
         self.running = False
         self.requests: dict[str, Request] = {}
         self.unheard: tuple[str, ...] = ()
+        self.session_mismatch = False
         self.unknown: Counter[str] = Counter()
         self._queue: list[bytes] = []  # to be fetched
         self._fetched: list[bytes] = []  # and not yet seen in the transcript

@@ -199,6 +199,7 @@ class Rehearsal:
         except Interrupted:
             self.result(before, "error_during_execution", terminal_reason="aborted_tools")
         except TurnFailed as error:
+            self.assistant({"type": "text", "text": str(error)}, error="server_error")
             self.said = str(error)
             self.result(before, "success", failed=True, api_error_status=error.status)
         else:
@@ -350,9 +351,9 @@ class Rehearsal:
     def system(self, subtype: str, **more: Any) -> None:
         self.say("system", subtype=subtype, **more)
 
-    def assistant(self, block: Message) -> None:
+    def assistant(self, block: Message, **more: Any) -> None:
         message = {"id": f"msg_{uuid.uuid4().hex[:12]}", "role": "assistant", "content": [block]}
-        self.say("assistant", message=message, parent_tool_use_id=None)
+        self.say("assistant", message=message, parent_tool_use_id=None, **more)
 
     def use(self, name: str, given: Message) -> str:
         tool_id = f"toolu_{uuid.uuid4().hex[:12]}"
