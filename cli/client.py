@@ -1,0 +1,69 @@
+"""The commands' end of the hub's socket; says so when no hub is running."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from core.config import Settings
+from core.errors import GoferError, UserError
+
+ANSWER_TIMEOUT_S = 300.0  # a cancel waits for processes to end, a merge for git
+
+
+class NoHub(UserError):
+    """Gofer is not running. Start it with `gofer up`, then try again."""
+
+
+class Hub:
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+
+    def call(self, name: str, **arguments: Any) -> Any:
+        """The JSON answer of one of `cli.hub.CALLS`. Raises UserError and GoferError as the hub."""
+        with _reachable():
+            return _checked(self._http.post(f"/call/{name}", json=arguments))
+
+    def follow(self, task: str, since: int = 0) -> Iterator[dict[str, Any]]:
+        """A task's events from `since` on, live, until the task has ended."""
+        query: dict[str, str | int] = {"task": task, "since": since}
+        with _reachable(), self._http.stream("GET", "/follow", params=query) as answer:
+            if answer.is_error:
+                answer.read()
+                _checked(answer)
+            for line in answer.iter_lines():
+                if line:
+                    yield json.loads(line)
+
+
+@contextmanager
+def open_hub(settings: Settings) -> Iterator[Hub]:
+    transport = httpx.HTTPTransport(uds=str(settings.socket))
+    timeout = httpx.Timeout(ANSWER_TIMEOUT_S, connect=5.0)
+    with httpx.Client(transport=transport, base_url="http://gofer", timeout=timeout) as http:
+        yield Hub(http)
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    try:
+        yield
+    except httpx.ConnectError:
+        raise NoHub() from None
+    except httpx.TransportError as error:
+        raise GoferError(f"The hub stopped answering ({type(error).__name__}).") from None
+
+
+def _checked(answer: httpx.Response) -> Any:
+    if answer.is_success:
+        return answer.json()
+    try:
+        error = answer.json()["error"]
+        kind, message = error["kind"], error["message"]
+    except (ValueError, KeyError, TypeError):
+        kind, message = "", f"The hub failed ({answer.status_code}); its log says why."
+    raise (UserError if kind == "UserError" else GoferError)(message)

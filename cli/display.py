@@ -1,0 +1,180 @@
+"""How tasks, events and diffs look in a terminal. Takes the JSON of `core.wire`, gives text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+Json = Mapping[str, Any]
+
+_COLOURS = {"COMPLETED": "green", "FAILED": "red", "CANCELLED": "yellow", "WAITING": "magenta"}
+_DIFF_COLOURS = (("+++", None), ("---", None), ("@@", "cyan"), ("+", "green"), ("-", "red"))
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_json_line(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def state(task: Json) -> str:
+    """The status, and behind it what became of the change."""
+    review = task["review"]
+    after = f" · {review['state'].replace('_', ' ')}" if review else ""
+    return click.style(task["status"], fg=_COLOURS.get(task["status"], "cyan")) + after
+
+
+def line(task: Json) -> str:
+    return f"{task['id']}  {state(task)}  {task['project']}  {task['title']}"
+
+
+def summary(task: Json) -> str:
+    """One task on one screen: what was asked, what came of it, what can be done next."""
+    rows = [click.style(task["title"], bold=True), f"{task['id']} · {state(task)}"]
+    rows.append(f"project {task['project']} · agent {task['agent']}")
+    if task["branch"]:
+        rows.append(f"branch  {task['branch']}")
+    if task["question"]:
+        rows += _question(task)
+    if task["error"]:
+        rows.append(click.style(f"error   {task['error']['message']}", fg="red"))
+    if task["answer"]:
+        rows += ["", task["answer"]]
+    if task["review"]:
+        rows += ["", *review_lines(task["review"])]
+    if task["cost_usd"]:
+        rows.append(f"cost    ${task['cost_usd']:.2f}")
+    hint = next_step(task)
+    return "\n".join([*rows, *(["", hint] if hint else [])])
+
+
+def _question(task: Json) -> Iterator[str]:
+    question = task["question"]
+    yield click.style(f"asks    {question['text']}", fg="magenta")
+    if question["detail"]:
+        yield f"        {question['detail']}"
+    choices = "|".join(question["options"])
+    yield f"        gofer answer {task['id']} {question['request_id']} {choices}"
+
+
+def review_lines(review: Json) -> Iterator[str]:
+    for change in review["files"]:
+        counts = "binary" if change["added"] is None else f"+{change['added']} −{change['removed']}"
+        yield f"  {change['status']:<9} {change['path']}  {counts}"
+    if review["files"]:
+        yield f"{len(review['files'])} changed, +{review['added']} −{review['removed']}"
+    if review["check"]:
+        before = f" (before: {review['check_before']})" if review["check_before"] else ""
+        colour = "green" if review["check"] == "passed" else "red"
+        yield "check   " + click.style(review["check"], fg=colour) + before
+    for note in review["notes"]:
+        yield f"note    {note}"
+    if review["merged_commit"]:
+        yield f"merged  {review['merged_commit'][:10]} into {review['target']}"
+    if review["url"]:
+        yield f"pull request {review['url']}"
+
+
+def next_step(task: Json) -> str | None:
+    review = task["review"]
+    if task["status"] == "COMPLETED" and review and review["state"] == "open":
+        name = task["id"]
+        return f"Next: gofer diff {name} · gofer merge {name} · gofer discard {name}"
+    if task["status"] in ("FAILED", "CANCELLED"):
+        return f"Next: gofer retry {task['id']} · gofer logs {task['id']}"
+    return None
+
+
+def diff(text: str) -> str:
+    return "\n".join(_coloured(row) for row in text.splitlines())
+
+
+def _coloured(row: str) -> str:
+    for prefix, colour in _DIFF_COLOURS:
+        if row.startswith(prefix):
+            return click.style(row, fg=colour, bold=colour is None)
+    return row
+
+
+def event(entry: Json) -> str | None:
+    """One line (or a few) for an event; None for those a person need not see."""
+    payload = entry["payload"]
+    words = _event_words(entry["type"], payload.get("kind", ""), payload)
+    return f"{entry['at'][11:19]}  {words}" if words else None
+
+
+def _event_words(type_: str, kind: str, p: Json) -> str | None:
+    match kind:
+        case "submitted":
+            return f"submitted for {p['agent']}"
+        case "run":
+            return f"{p['agent']} starts"
+        case "status":
+            return click.style(p["status"], fg=_COLOURS.get(p["status"], "cyan"))
+        case "plan":
+            return "plan: " + "; ".join(_step(step) for step in p["steps"])
+        case "tool":
+            return f"{p['title']} {'…' if p['status'] == 'started' else p['status']}"
+        case "workspace":
+            return f"branch {p['branch']} from {p['base'][:10]}"
+        case "setup" | "check":
+            return _check(kind, p)
+        case "checkpoint":
+            return f"checkpoint {p['head'][:10]}"
+        case "retry":
+            return f"tries again ({p['message']})"
+        case "fix":
+            return f"the check is red; fixing turn {p['attempt']} of {p['of']}"
+        case "steer":
+            return f"told by {p['by']}: {p['text']}"
+        case "review":
+            return f"review: {p['state']} (by {p['by']})"
+        case "text" | "note":
+            return str(p["text"])
+        case "edit":
+            return f"edits {p['path']}"
+        case "command":
+            code = p["exit_code"]
+            return f"$ {p['command']}" + (f"  → {code}" if code is not None else "")
+        case "question":
+            return click.style(f"asks: {p['text']}", fg="magenta")
+        case "answer":
+            return f"{p['decision']} (by {p['by']})"
+        case "error":
+            return click.style(f"error: {p['message']}", fg="red")
+        case "completed":
+            return f"ended: {p['outcome']}"
+        case _:  # thinking, usage, and kinds that a newer hub may add
+            return None
+
+
+def _check(kind: str, p: Json) -> str:
+    verdict = click.style("passed", fg="green") if p["passed"] else click.style("failed", fg="red")
+    when = f" {p['when']} the work" if kind == "check" and p.get("when") else ""
+    return f"{kind}{when}: {verdict} in {p['seconds']:.1f} s"
+
+
+def _step(step: Json) -> str:
+    mark = {"done": "✓", "active": "▸"}.get(step["status"], "·")
+    return f"{mark} {step['text']}"
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as they need to be."""
+    if not rows:
+        return ""
+    widths = [
+        max(len(click.unstyle(cell)) for cell in column) for column in zip(*rows, strict=True)
+    ]
+    return "\n".join(
+        "  ".join(
+            cell + " " * (width - len(click.unstyle(cell)))
+            for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    )

@@ -1,0 +1,47 @@
+"""Commands that keep the house: report, clean, backup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cli import display
+from cli.client import open_hub
+from cli.main import settings_of
+from cli.options import as_json
+
+
+@click.command()
+@click.argument("task", metavar="[ID]", required=False)
+@click.pass_context
+def report(ctx: click.Context, task: str | None) -> None:
+    """Write a report of one task, or of all, as Markdown."""
+    with open_hub(settings_of(ctx)) as hub:
+        click.echo(hub.call("report", task=task))
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@as_json
+@click.pass_context
+def clean(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
+    """Free the disk of old work trees and transcripts. Unmerged commits are always kept."""
+    with open_hub(settings_of(ctx)) as hub:
+        removed = hub.call("clean", dry_run=dry_run)
+    if as_json:
+        display.print_json(removed)
+    else:
+        verb = "would go" if dry_run else "gone"
+        click.echo(
+            display.table([[str(name), f"{count} {verb}"] for name, count in removed.items()])
+        )
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_context
+def backup(ctx: click.Context, file: Path) -> None:
+    """Copy the database to FILE, while Gofer runs. FILE must not exist yet."""
+    with open_hub(settings_of(ctx)) as hub:
+        click.echo(f"Saved to {hub.call('backup', path=str(file.absolute()))}")
