@@ -31,6 +31,7 @@ from cli.options import as_json, task_id
 @click.pass_context
 def run(
     ctx: click.Context,
+    /,
     text: str,
     pairs: tuple[str, ...],
     uncommitted: bool,
