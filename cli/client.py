@@ -10,13 +10,9 @@ from typing import Any
 import httpx
 
 from core.config import Settings
-from core.errors import GoferError, UserError
+from core.errors import GoferError, NoHub, UserError
 
 ANSWER_TIMEOUT_S = 300.0  # a cancel waits for processes to end, a merge for git
-
-
-class NoHub(UserError):
-    """Gofer is not running. Start it with `gofer up`, then try again."""
 
 
 class Hub:
@@ -31,7 +27,10 @@ class Hub:
     def follow(self, task: str, since: int = 0) -> Iterator[dict[str, Any]]:
         """A task's events from `since` on, live, until the task has ended."""
         query: dict[str, str | int] = {"task": task, "since": since}
-        with _reachable(), self._http.stream("GET", "/follow", params=query) as answer:
+        with (
+            _reachable(),
+            self._http.stream("GET", "/follow", params=query, timeout=None) as answer,
+        ):
             if answer.is_error:
                 answer.read()
                 _checked(answer)
@@ -43,8 +42,9 @@ class Hub:
 @contextmanager
 def open_hub(settings: Settings) -> Iterator[Hub]:
     transport = httpx.HTTPTransport(uds=str(settings.socket))
-    timeout = httpx.Timeout(ANSWER_TIMEOUT_S, connect=5.0)
-    with httpx.Client(transport=transport, base_url="http://gofer", timeout=timeout) as http:
+    with httpx.Client(
+        transport=transport, base_url="http://gofer", timeout=ANSWER_TIMEOUT_S
+    ) as http:
         yield Hub(http)
 
 

@@ -103,6 +103,11 @@ class Settings(BaseSettings):
         """Where the running hub listens for `gofer …` commands."""
         return self.runtime / "hub.sock"
 
+    @property
+    def mcp_socket(self) -> Path:
+        """Where it listens for `gofer mcp`."""
+        return self.runtime / "mcp.sock"
+
 
 def runtime_folder(home: Path) -> Path:
     """A short folder for sockets, one per home: their paths are limited to about 100 bytes.

@@ -3,6 +3,7 @@
 GoferError
 ├── UserError            shown to the person as it stands; says what to do
 │   ├── NotFound         the named thing does not exist; lists what does
+│   ├── NoHub            no Gofer is running that could do it
 │   ├── Refused          well-formed, but not now (queue full, disk short, head moved, wrong state)
 │   └── Denied           this person or client may not do this
 ├── TransientError       worth another try; the only one that is retried
@@ -37,6 +38,10 @@ class UserError(GoferError):
 
 class NotFound(UserError):
     """No such thing."""
+
+
+class NoHub(UserError):
+    """Gofer is not running. Start it with `gofer up`, then try again."""
 
 
 class Refused(UserError):

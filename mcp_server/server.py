@@ -1,6 +1,6 @@
-"""The core for MCP clients: one application that speaks streamable HTTP on `/mcp`.
+"""The core for MCP clients: one server, spoken to over HTTP (`/mcp`) or lines (`mcp_server.lines`).
 
-Owns putting it together. Every request but `/healthz` needs the bearer token; Host and Origin are
+Owns putting it together. Every HTTP request but `/healthz` needs the bearer token; Host and Origin are
 checked always, so that a web page cannot talk to it through the browser. Clients of the 2025 and
 the 2026 protocol are served alike; the task store is the truth, sessions are not.
 """
@@ -32,10 +32,8 @@ then wait_task until `settled`; answer_task when it asks; review_task, then merg
 `head` you saw. Nothing lands on the owner's branch before merge_task."""
 
 
-def mcp_app(
-    engine: Engine, templates: Templates, *, token: str, allowed_hosts: Sequence[str] = ()
-) -> tuple[ASGIApp, Subscriptions]:
-    """The application, and what its owner keeps running to tell subscribers of changes."""
+def make_server(engine: Engine, templates: Templates) -> tuple[MCPServer[Any], Subscriptions]:
+    """The server, and what its owner keeps running to tell subscribers of changes."""
     bus = InMemorySubscriptionBus()
     server: MCPServer[Any] = MCPServer(
         "gofer",
@@ -50,9 +48,16 @@ def mcp_app(
     add_prompts(server, templates)
     subscriptions = Subscriptions(bus)
     subscriptions.serve(server)
+    return server, subscriptions
+
+
+def http_app(
+    server: MCPServer[Any], engine: Engine, *, token: str, allowed_hosts: Sequence[str] = ()
+) -> ASGIApp:
+    """`/mcp`, `/healthz` and `/metrics`."""
     app = server.streamable_http_app(transport_security=security(allowed_hosts))
     app.routes.extend(health_routes(engine))
-    return BearerOnly(app, token, open_paths=[HEALTH]), subscriptions
+    return BearerOnly(app, token, open_paths=[HEALTH])
 
 
 def security(allowed_hosts: Sequence[str]) -> TransportSecuritySettings:
