@@ -73,9 +73,7 @@ async def serving(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     try:
-        while not server.started and not task.done():
-            await asyncio.sleep(0.005)
-        yield
+        yield  # the socket listens already: who comes early waits in its queue
     finally:
         server.should_exit = True
         await task

@@ -1,4 +1,4 @@
-"""`gofer projects`: list them, or add one with settings that its own files suggest. Needs no hub."""
+"""`gofer projects`: list them, or add one with what its own files suggest. Needs no hub."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The core for MCP clients: one server, spoken to over HTTP (`/mcp`) or lines (`mcp_server.lines`).
+"""The core for MCP clients: one server, over HTTP (`/mcp`) or lines (`mcp_server.lines`).
 
-Owns putting it together. Every HTTP request but `/healthz` needs the bearer token; Host and Origin are
-checked always, so that a web page cannot talk to it through the browser. Clients of the 2025 and
-the 2026 protocol are served alike; the task store is the truth, sessions are not.
+Owns putting it together. Every HTTP request but `/healthz` needs the bearer token; Host and
+Origin are checked always, so that a web page cannot talk to it through the browser. Clients of the
+2025 and the 2026 protocol are served alike; the task store is the truth, sessions are not.
 """
 
 from __future__ import annotations

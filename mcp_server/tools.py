@@ -54,8 +54,8 @@ def explained(tool: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
 
 def add_tools(server: MCPServer[Any], engine: Engine) -> None:
     for tools in (_tasks, _watching, _steering, _review, _upkeep):
-        for tool, annotations in tools(engine):
-            server.add_tool(explained(tool), annotations=annotations)
+        for tool, hints in tools(engine):
+            server.add_tool(explained(tool), annotations=hints)
 
 
 Tools = list[tuple[Callable[..., Awaitable[Any]], ToolAnnotations]]
@@ -76,7 +76,7 @@ def _tasks(engine: Engine) -> Tools:
             str | None, Field(description="Sent again, the same key gives the same task again")
         ] = None,
     ) -> Json:
-        """Give a coding agent a task in a git branch of its own. Returns at once; then wait_task."""
+        """Give a coding agent a task in a git branch of its own; then wait_task."""
         submission = Submission(
             instructions=instructions,
             project=project_path,
@@ -185,7 +185,7 @@ def _steering(engine: Engine) -> Tools:
         task_id: TaskId,
         instructions: Annotated[str, Field(description="What to tell the agent")],
     ) -> Json:
-        """Tell a running agent something, answer its question in words, or follow up when it ended."""
+        """Tell the agent something while it runs, as an answer, or as a follow-up when it ended."""
         return task_json(await engine.steer(task_id, instructions, by=BY))
 
     async def answer_task(
