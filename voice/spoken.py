@@ -1,0 +1,181 @@
+"""Speech as tokens: the words of a transcript with their sounds, and what a language calls things.
+
+Whisper writes "validation dot ts", "validation.ts" or "ValidationDotTS" for the same sounds; here
+they become the same row of tokens. A token never loses its place in the raw text, so whatever is
+decided later can be written back there. What differs between languages is data: languages/*.toml.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import resources
+from typing import Any
+
+from voice.sounds import sounds_of, spell
+
+LANGUAGES = ("en",)
+MARK_NAMES = {"/": "slash", ".": "dot", "_": "underscore", "-": "dash", "\\": "backslash"}
+_TOKEN = re.compile(
+    r"\d+"
+    r"|[^\W\d_]+(?:['’][^\W\d_]+)*"
+    r"|(?<=\w)[./_\\-](?=\w)"  # inside a word: code, or a joined pair
+    r"|(?<![^\s,])\.(?=[a-z]{1,5}\b)"  # ".ts" by itself
+    r"|/(?=\w)"
+)
+_CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-zß-ÿ]+|[^\W\d_]+")
+_ONES = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
+    "nineteen",
+]  # fmt: skip
+_TENS = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    text: str
+    start: int  # place in the raw text
+    end: int
+    sounds: str
+    mark: str = ""  # the character that it says, for "slash", "dot" and their kind
+    joined: bool = False  # no space before it
+    pause: str = ""  # punctuation between the one before and this
+
+    @property
+    def word(self) -> str:
+        return self.text.lower().replace("’", "'")
+
+
+class Language:
+    """One file of languages/. Attribute access stays close to the data on purpose."""
+
+    def __init__(self, code: str, data: Mapping[str, Any]) -> None:
+        self.code = code
+        self.data = data
+
+    def words(self, section: str, key: str | None = None) -> frozenset[str]:
+        found = self.data[section] if key is None else self.data[section][key]
+        return frozenset(found)
+
+    def phrases(self, section: str, key: str | None = None) -> tuple[tuple[str, ...], ...]:
+        """Longest first, each as its words."""
+        split = (tuple(phrase.split()) for phrase in self.words(section, key))
+        return tuple(sorted(split, key=lambda phrase: (-len(phrase), phrase)))
+
+    @cached_property
+    def marks(self) -> Mapping[tuple[str, ...], str]:
+        return {
+            tuple(said.split()): mark
+            for mark, names in self.data["marks"].items()
+            for said in names
+        }
+
+
+@cache
+def speech_of(code: str | None) -> Language:
+    """The language's data; English where there is none of its own."""
+    code = code if code in LANGUAGES else "en"
+    text = (resources.files("voice") / "languages" / f"{code}.toml").read_text("utf-8")
+    return Language(code, tomllib.loads(text))
+
+
+def tokenize(raw: str, speech: Language) -> list[Token]:
+    tokens: list[Token] = []
+    last = 0
+    for found in _TOKEN.finditer(raw):
+        for text, start, end in _pieces(found):
+            gap = raw[last:start]
+            tokens.append(
+                Token(
+                    text,
+                    start,
+                    end,
+                    sounds=_sounds(text),
+                    mark=text if text in MARK_NAMES else "",
+                    joined=bool(tokens) and not gap,
+                    pause=gap.strip(),
+                )
+            )
+            last = end
+    return _say_marks(tokens, speech)
+
+
+def _pieces(found: re.Match[str]) -> Iterable[tuple[str, int, int]]:
+    """A token, or the parts of one in camel case."""
+    text = found[0]
+    if not text.isalpha() or text.islower() or text.istitle() or text.isupper():
+        yield text, found.start(), found.end()
+        return
+    for part in _CAMEL.finditer(text):
+        yield part[0], found.start() + part.start(), found.start() + part.end()
+
+
+def _say_marks(tokens: Sequence[Token], speech: Language) -> list[Token]:
+    """Join the words of a spoken mark, in the speaker's language, to one token of it."""
+    said: list[Token] = []
+    place = 0
+    longest = max(len(words) for words in speech.marks)
+    while place < len(tokens):
+        for length in range(longest, 0, -1):
+            group = tokens[place : place + length]
+            mark = speech.marks.get(tuple(token.word for token in group))
+            if mark:
+                text = " ".join(token.text for token in group)
+                first, final = group[0], group[-1]
+                sounds = sounds_of(MARK_NAMES[mark])
+                said.append(
+                    Token(text, first.start, final.end, sounds, mark, first.joined, first.pause)
+                )
+                place += length
+                break
+        else:
+            said.append(tokens[place])
+            place += 1
+    return said
+
+
+def _sounds(text: str) -> str:
+    if text in MARK_NAMES:
+        return sounds_of(MARK_NAMES[text])
+    if text.isdigit():
+        return "".join(sounds_of(word) for word in number_words(text))
+    plain = plain_letters(text)
+    if is_spelled(text, plain):
+        return spell(plain)
+    return sounds_of(plain)
+
+
+def is_spelled(text: str, plain: str) -> bool:
+    """Whether letters are said one by one: capitals, or nothing that could be a syllable."""
+    if len(plain) == 1:
+        return plain != "a" or text == "A"
+    return (text.isupper() and len(plain) <= 4) or not re.search("[aeiouy]", plain)
+
+
+def plain_letters(text: str) -> str:
+    """Lower case without accents and apostrophes."""
+    flat = unicodedata.normalize("NFKD", text.lower().replace("ß", "ss"))
+    return re.sub(r"[^a-z]", "", flat)
+
+
+def number_words(digits: str) -> list[str]:
+    """ "42" as forty two; long numbers digit by digit, as they are read out."""
+    number = int(digits)
+    if len(digits) > 2 or digits.startswith("0"):
+        return [_ONES[int(digit)] for digit in digits]
+    if number < 20:
+        return [_ONES[number]]
+    return [_TENS[number // 10], *([_ONES[number % 10]] if number % 10 else [])]
+
+
+def find_phrase(words: Sequence[str], phrase: Sequence[str], start: int = 0) -> int | None:
+    """Where the phrase begins; `_` in it stands for any one word."""
+    for place in range(start, len(words) - len(phrase) + 1):
+        if all(part in ("_", word) for part, word in zip(phrase, words[place:], strict=False)):
+            return place
+    return None

@@ -1,0 +1,184 @@
+"""From raw words to what was meant: names written as the repository has them, and the intent.
+
+The one entry point of this part of the room. The raw text stays as it was; every change is
+recorded as a replacement.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.model import HeardWord, Intent, Replacement
+from voice.intent import Mention, read_intent
+from voice.matching import Match, find_names
+from voice.names import Naming, NewName
+from voice.spoken import Language, Token, speech_of, tokenize
+from voice.vocabulary import Kind, Vocabulary
+
+ASKED_FOR = 0.9  # confidence in the form of a new name
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    text: str
+    raw_text: str
+    replacements: tuple[Replacement, ...]
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """Tokens from `first` up to `last` give way to `text`; with nothing, they vanish."""
+
+    first: int
+    last: int
+    text: str
+    confidence: float = 1.0
+    choices: tuple[str, ...] = ()
+    mention: Mention | None = None
+
+
+def understand(
+    words: Sequence[HeardWord] | str,
+    vocabulary: Vocabulary,
+    *,
+    projects: Sequence[str] = (),
+    templates: Sequence[str] = (),
+    agents: Sequence[str] = (),
+    language: str | None = "en",
+    recent_files: Sequence[str] = (),
+    corrections: Mapping[str, str] | None = None,
+) -> Understood:
+    """What was said, written out. `corrections` are the owner's: heard words to written ones."""
+    raw = raw_text(words)
+    speech = speech_of(language)
+    tokens = tokenize(raw, speech)
+    edits = _edits(tokens, vocabulary, speech, recent_files, corrections or {})
+    text = _rewrite(raw, tokens, edits)
+    mentions = [edit.mention for edit in edits if edit.mention]
+    intent = read_intent(
+        text, mentions, speech, projects=projects, templates=templates, agents=agents
+    )
+    changes = tuple(_replacement(raw, tokens, edit) for edit in edits if edit.mention)
+    return Understood(text, raw, tuple(c for c in changes if c.heard != c.written), intent)
+
+
+def raw_text(words: Sequence[HeardWord] | str) -> str:
+    """The words as one text; Whisper's bring their own leading spaces."""
+    if isinstance(words, str):
+        return words.strip()
+    parts = [word.word for word in words]
+    spaced = any(part.startswith(" ") for part in parts)
+    return ("" if spaced else " ").join(parts).strip()
+
+
+def _edits(
+    tokens: Sequence[Token],
+    vocabulary: Vocabulary,
+    speech: Language,
+    recent: Sequence[str],
+    corrections: Mapping[str, str],
+) -> list[_Edit]:
+    """All changes in order of place, none overlapping another."""
+    known = list(_remembered(tokens, corrections, vocabulary))
+    matches = find_names(tokens, vocabulary, speech, recent)
+    names = _apart(known, [_of_match(match) for match in matches])
+    spans = [(edit.first, edit.last) for edit in names]
+    new = [_of_new(name) for name in Naming(tokens, speech, vocabulary.value_style).find(spans)]
+    names = _apart(names, new)
+    names = list(_self_corrected(names, tokens, speech))
+    return _apart(names, list(_hesitations(tokens, speech)))
+
+
+def _apart(first: Sequence[_Edit], second: Sequence[_Edit]) -> list[_Edit]:
+    """Both, where the second ones yield."""
+    free = [
+        edit
+        for edit in second
+        if not any(edit.first < other.last and other.first < edit.last for other in first)
+    ]
+    return sorted([*first, *free], key=lambda edit: edit.first)
+
+
+def _of_match(match: Match) -> _Edit:
+    mention = Mention(match.entry.written, match.entry.kind.value)
+    return _Edit(match.first, match.last, mention.written, match.confidence, match.choices, mention)
+
+
+def _of_new(name: NewName) -> _Edit:
+    mention = Mention(name.written, "new", name.kind)
+    return _Edit(name.first, name.last, name.written, ASKED_FOR, (), mention)
+
+
+def _remembered(
+    tokens: Sequence[Token], corrections: Mapping[str, str], vocabulary: Vocabulary
+) -> Iterable[_Edit]:
+    """Words that the owner once corrected, the longest first."""
+    kinds: dict[str, Kind] = {}
+    if corrections:
+        kinds = {entry.written: entry.kind for entry in vocabulary.entries}
+    words = [token.word for token in tokens]
+    taken: set[int] = set()
+    for heard, written in sorted(corrections.items(), key=lambda pair: -len(pair[0])):
+        said = [token.word for token in tokenize(heard, speech_of("en"))]
+        for place in range(len(words) - len(said) + 1):
+            span = range(place, place + len(said))
+            if said and words[place : place + len(said)] == said and not taken & set(span):
+                taken |= set(span)
+                if not written:
+                    continue
+                mention = Mention(written, kinds.get(written, "word"))
+                yield _Edit(place, place + len(said), written, 1.0, (), mention)
+
+
+def _self_corrected(
+    names: Sequence[_Edit], tokens: Sequence[Token], speech: Language
+) -> Iterable[_Edit]:
+    """ "login.ts, no, logging.ts": the first name and what comes between vanish."""
+    said = speech.words("corrections")
+    passing = speech.words("determiners") | speech.words("leads", "words")
+    for place, name in enumerate(names):
+        after = names[place + 1] if place + 1 < len(names) else None
+        if after is None or not name.mention or not after.mention:
+            yield name
+            continue
+        between = [token.word for token in tokens[name.last : after.first]]
+        while between and between[-1] in passing and " ".join(between) not in said:
+            between.pop()
+        if " ".join(between) in said:
+            yield _Edit(name.first, after.first, "")
+        else:
+            yield name
+
+
+def _hesitations(tokens: Sequence[Token], speech: Language) -> Iterable[_Edit]:
+    said = speech.words("hesitations")
+    for place, token in enumerate(tokens):
+        if token.word in said:
+            yield _Edit(place, place + 1, "")
+
+
+def _rewrite(raw: str, tokens: Sequence[Token], edits: Sequence[_Edit]) -> str:
+    text, done = "", 0
+    for edit in edits:
+        text += raw[done : tokens[edit.first].start] + edit.text
+        done = tokens[edit.last - 1].end
+        if not edit.text:
+            done += len(raw[done:]) - len(raw[done:].lstrip(" ,"))
+    return tidy(text + raw[done:])
+
+
+def tidy(text: str) -> str:
+    """Single spaces, no comma before a stop, a capital to begin with."""
+    text = re.sub(r"\s+", " ", text).strip(" ,")
+    text = re.sub(r"\s+([,.;:!?])(?=\s|$)", r"\1", text)
+    text = re.sub(r"(?:,\s*)+(?=[,.!?])", "", text)
+    first = text.split(" ", 1)[0]
+    return text[0].upper() + text[1:] if first.isalpha() and first.islower() else text
+
+
+def _replacement(raw: str, tokens: Sequence[Token], edit: _Edit) -> Replacement:
+    heard = raw[tokens[edit.first].start : tokens[edit.last - 1].end]
+    return Replacement(heard, edit.text, edit.confidence, edit.choices)

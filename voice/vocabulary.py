@@ -1,0 +1,114 @@
+"""What a project calls its things: paths, folders, symbols, branches.
+
+Made from the paths alone at once; `with_symbols` adds what was read from the files' contents
+meanwhile. A vocabulary never changes after it was made, so a note may hold on to the one it
+began with.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from core.model import TrackedFile
+from voice.pronunciation import (
+    Form,
+    forms_of_name,
+    forms_of_path,
+    parts_of,
+    sounds_of_part,
+    split_path,
+)
+from voice.sieve import Sieve
+
+
+class Kind(StrEnum):
+    FILE = "file"
+    FOLDER = "folder"
+    SYMBOL = "symbol"
+    BRANCH = "branch"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name as it is written."""
+
+    written: str
+    kind: Kind
+
+    @property
+    def is_path(self) -> bool:
+        return self.kind in (Kind.FILE, Kind.FOLDER)
+
+    def forms(self) -> list[Form]:
+        """The ways to say it; none for what has no sound, like `_`."""
+        named = self.kind is Kind.SYMBOL
+        forms = forms_of_name(self.written) if named else forms_of_path(self.written)
+        return [form for form in forms if form.full and form.stem > form.begins[-1]]
+
+    def parts(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Its own parts, and those of the folders it is in."""
+        if self.kind is Kind.SYMBOL:
+            return parts_of(self.written), ()
+        folders, stem, _ = split_path(self.written)
+        return parts_of(stem), [part for folder in folders for part in parts_of(folder)]
+
+
+# Which language a file is in, by its extension; how that language writes its names.
+_LANGUAGES = {
+    "py": "snake", "pyi": "snake", "rb": "snake", "rs": "snake", "ex": "snake", "exs": "snake",
+    "c": "snake", "h": "snake", "lua": "snake", "php": "camel", "sh": "snake", "ml": "snake",
+    "ts": "camel", "tsx": "camel", "js": "camel", "jsx": "camel", "mjs": "camel", "vue": "camel",
+    "svelte": "camel", "java": "camel", "kt": "camel", "swift": "camel", "go": "camel",
+    "scala": "camel", "dart": "camel", "cpp": "camel", "cs": "pascal",
+}  # fmt: skip
+
+
+class Vocabulary:
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = tuple(entries)
+
+    @classmethod
+    def of_paths(cls, files: Sequence[TrackedFile], *, branches: Iterable[str] = ()) -> Vocabulary:
+        folders: dict[str, None] = {}
+        for file in files:
+            folder = file.path.rpartition("/")[0]
+            while folder and folder not in folders:
+                folders[folder] = None
+                folder = folder.rpartition("/")[0]
+        return cls(
+            [
+                *(Entry(file.path, Kind.FILE) for file in files),
+                *(Entry(folder, Kind.FOLDER) for folder in folders),
+                *(Entry(branch, Kind.BRANCH) for branch in dict.fromkeys(branches)),
+            ]
+        )
+
+    def with_symbols(self, symbols: Iterable[str]) -> Vocabulary:
+        """The same with these identifiers in place of earlier ones."""
+        kept = [entry for entry in self.entries if entry.kind is not Kind.SYMBOL]
+        return Vocabulary(
+            [*kept, *(Entry(symbol, Kind.SYMBOL) for symbol in dict.fromkeys(symbols))]
+        )
+
+    @cached_property
+    def sieve(self) -> Sieve:
+        return Sieve((entry.parts() for entry in self.entries), sounds_of_part)
+
+    @cached_property
+    def value_style(self) -> str:
+        """How functions and variables are written here: snake, camel or pascal."""
+        styles = Counter(
+            _LANGUAGES.get(entry.written.rpartition(".")[2], "")
+            for entry in self.entries
+            if entry.kind is Kind.FILE
+        )
+        styles.pop("", None)
+        return styles.most_common(1)[0][0] if styles else "snake"
+
+    def likely(self, sounds: str, most: int) -> list[Entry]:
+        """The entries that could be somewhere in these sounds."""
+        return [self.entries[number] for number in self.sieve.likely(sounds, most)]
