@@ -74,10 +74,10 @@ def whole(path: str, body: Json, reply: Reply) -> Json:
 
 
 def answer(body: Json, text: str) -> str:
-    """A side question may want JSON: which model to take, who speaks next."""
+    """A side question may want JSON: how hard the task is."""
     if body.get("generationConfig", {}).get("responseMimeType") != "application/json":
         return text
-    return json.dumps({"reasoning": "scripted", "model_choice": "flash", "next_speaker": "user"})
+    return json.dumps({"complexity_reasoning": "scripted", "complexity_score": 1})
 
 
 def stream(path: str, body: Json, reply: Reply) -> Iterator[bytes]:
