@@ -28,7 +28,7 @@ class Cart:
         return full - self.discount
 '''
 
-TEST = '''\
+TEST = """\
 import unittest
 
 from src.cart import Cart
@@ -49,7 +49,7 @@ class CartTest(unittest.TestCase):
     def test_total_with_a_discount(self):
         self.cart.discount = 25
         self.assertEqual(self.cart.total(), 9.00)
-'''
+"""
 
 FILES: Mapping[str, str] = {
     "README.md": "# Cart\n\nA small shopping cart. Test it: `python3 -m unittest discover`\n",

@@ -1,0 +1,108 @@
+"""`gofer init`: asks for the few settings that matter and writes them. Needs no hub.
+
+What it writes is `.env` in the home, or the file that `--env-file` names; lines that are there and
+were not asked for stay as they are. A later run offers the answers of the earlier one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+
+TOKEN = "TELEGRAM_BOT_TOKEN"  # noqa: S105 - a setting's name
+USERS = "GOFER_ALLOWED_USERS"
+PROJECTS = "GOFER_PROJECTS"
+AGENT = "GOFER_DEFAULT_AGENT"
+NOTIFY = "GOFER_NOTIFY_URLS"
+
+
+@click.command()
+@click.pass_context
+def init(ctx: click.Context) -> None:
+    """Ask for the settings that matter and write them. Empty answers are fine."""
+    from dotenv import dotenv_values
+
+    file = ctx.find_root().obj or _home() / ".env"
+    written = {name: value for name, value in dotenv_values(file).items() if value}
+    answers = _ask(written)
+    save(file, answers)
+    click.echo(f"\nWritten to {file} (readable by you alone).")
+    click.echo("Next: gofer doctor, then gofer up.")
+
+
+def _ask(written: Mapping[str, str]) -> dict[str, str]:
+    click.echo("Gofer asks five things. Enter takes what is in brackets; all can be changed later.")
+    click.echo("\nThe Telegram bot: send /newbot to @BotFather, it gives you a token.")
+    answers = {TOKEN: _secret("Bot token", written.get(TOKEN, ""))}
+    click.echo("\nWho may use it: your numeric Telegram id. (If you do not know it, leave this")
+    click.echo("empty, start Gofer and send the bot a message: it tells you.)")
+    answers[USERS] = _checked("Allowed ids", written.get(USERS, ""), _users)
+    click.echo("\nWhere your projects are: git repositories, or folders of them, `:` between.")
+    answers[PROJECTS] = _checked("Folders", written.get(PROJECTS, _here()), _folders)
+    click.echo("\nThe coding agent that works when a project names none.")
+    answers[AGENT] = _text("Agent", written.get(AGENT, "claude"))
+    click.echo("\nPush notifications: Apprise URLs, e.g. ntfy://a-topic-of-yours. May be empty.")
+    answers[NOTIFY] = _secret("Apprise URLs", written.get(NOTIFY, ""))
+    return answers
+
+
+def save(file: Path, answers: Mapping[str, str]) -> None:
+    """Set these in the file, keep its other lines; only its owner can read it, from the start."""
+    from dotenv import set_key
+
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    for name, value in answers.items():
+        set_key(file, name, value, quote_mode="auto")
+
+
+def _home() -> Path:
+    return Path(os.environ.get("GOFER_HOME") or "~/.gofer").expanduser()
+
+
+def _here() -> str:
+    return str(Path.cwd()) if (Path.cwd() / ".git").exists() else ""
+
+
+def _text(question: str, before: str) -> str:
+    answer: str = click.prompt(question, default=before, show_default=bool(before))
+    return answer.strip()
+
+
+def _secret(question: str, before: str) -> str:
+    """Shown neither while it is typed nor when it is offered again."""
+    shown = " [keep what is there]" if before else ""
+    answer: str = click.prompt(
+        question + shown, default=before, show_default=False, hide_input=sys.stdin.isatty()
+    )
+    return answer.strip()
+
+
+def _checked(question: str, before: str, problem: Callable[[str], str | None]) -> str:
+    while True:
+        answer = _text(question, before)
+        wrong = problem(answer)
+        if not wrong:
+            return answer
+        click.echo(click.style(wrong, fg="red"))
+
+
+def _users(answer: str) -> str | None:
+    wrong = [part for part in answer.replace(",", " ").split() if not part.isdigit()]
+    return f"Not a numeric id: {', '.join(wrong)}." if wrong else None
+
+
+def _folders(answer: str) -> str | None:
+    from core.projects import is_repository
+
+    for folder in (Path(part).expanduser() for part in answer.split(os.pathsep) if part):
+        if not folder.is_dir():
+            return f"{folder} is not a folder."
+        if not is_repository(folder) and not any(is_repository(p) for p in folder.iterdir()):
+            return f"{folder} is not a git repository and holds none."
+    return None
