@@ -223,11 +223,15 @@ class Conversation:
     async def card_in(self, chat_id: int, message_id: int) -> CardRow | None:
         return await self._card("chat_id = ? AND message_id = ?", chat_id, message_id)
 
-    async def live_cards(self, task_id: str | None = None) -> Sequence[CardRow]:
-        where, params = (
-            ("live = 1", ()) if task_id is None else ("live = 1 AND task_id = ?", (task_id,))
+    async def live_cards(self) -> Sequence[CardRow]:
+        rows = await self._database.read("SELECT * FROM cards WHERE live = 1")
+        return [_card_row(row) for row in rows]
+
+    async def ended_cards(self, task_id: str) -> Sequence[CardRow]:
+        """Where this task's results are shown."""
+        rows = await self._database.read(
+            "SELECT * FROM cards WHERE task_id = ? AND kind = 'ended'", (task_id,)
         )
-        rows = await self._database.read(f"SELECT * FROM cards WHERE {where}", params)  # noqa: S608
         return [_card_row(row) for row in rows]
 
     async def settle_card(self, card: CardRow) -> None:

@@ -42,7 +42,8 @@ CREATE TABLE cards (
     PRIMARY KEY (chat_id, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX cards_message ON cards (chat_id, message_id);
-CREATE INDEX cards_live ON cards (task_id) WHERE live = 1;
+CREATE INDEX cards_task ON cards (task_id);
+CREATE INDEX cards_live ON cards (live) WHERE live = 1;
 CREATE INDEX cards_shown ON cards (shown_at);
 
 -- What a button means. What the messenger carries is only the token.

@@ -1,0 +1,1 @@
+"""What happens when a person writes, speaks or taps. A crash may make each run again."""

@@ -1,0 +1,216 @@
+"""Text and voice as they come in: heard, then taken for an answer, a follow-up, an order or a task.
+
+What always holds: nothing spoken decides about work (merge, undo, discard) without a tap; what
+was forwarded is somebody else's words, so it is only ever proposed as a task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from telegram import Update
+from telegram.constants import FileSizeLimit
+
+from bot.cards import Card, listening, note
+from bot.cards import heard as heard_card
+from bot.desk import Desk, Incoming, incoming
+from bot.handlers import drafts, orders
+from core.errors import GoferError, UserError
+from core.model import Heard, Project
+from core.store.conversation import Draft, DraftState
+
+LARGEST = FileSizeLimit.FILESIZE_DOWNLOAD.value
+LONG_NOTE_S = 20  # from here on its progress is shown
+SUFFIXES = {"voice": ".ogg", "video_note": ".mp4", "video": ".mp4", "audio": ".audio"}
+
+
+async def text(desk: Desk, update: Update, _context: object) -> None:
+    message, sent = update.effective_message, incoming(update)
+    assert message is not None
+    words = message.text or ""
+    project = await _project(desk, sent.chat_id)
+    if sent.forwarded:
+        understood = Heard(words, words, None, 0, 0)
+    else:
+        understood = await desk.hearing.understand(
+            words, project=project, recent_files=await _recent_files(desk, project)
+        )
+    draft = await desk.conversation.draft(sent.update_id)
+    if draft is None:
+        draft = Draft(sent.update_id, sent.chat_id, forwarded=sent.forwarded)
+    await _take(desk, sent, draft, understood)
+
+
+async def voice(desk: Desk, update: Update, _context: object) -> None:
+    sent = incoming(update)
+    draft = await desk.conversation.draft(sent.update_id)
+    if draft is None:
+        draft = Draft(
+            sent.update_id, sent.chat_id, DraftState.HEARING, spoken=True, forwarded=sent.forwarded
+        )
+        message_id = await desk.sender.send(
+            sent.chat_id, listening(draft.id), silent=True, reply_to=sent.message_id
+        )
+        draft = await desk.conversation.save_draft(replace(draft, message_id=message_id))
+    if draft.state is not DraftState.HEARING:
+        return
+    try:
+        understood = await _hear(desk, update, draft)
+    except GoferError as error:
+        await _end(desk, draft, note(f"🎙 {error}"))
+        return
+    if understood is None:
+        return
+    if understood.no_speech or not understood.text.strip():
+        await _end(desk, draft, note("🎙 I heard no speech in this note, so nothing was started."))
+        return
+    await _take(desk, sent, draft, understood)
+
+
+async def unknown(desk: Desk, update: Update, _context: object) -> None:
+    sent = incoming(update)
+    card = note("I take text, voice notes, audio files and video notes. This was none of them.")
+    await desk.sender.send(sent.chat_id, card, silent=True, reply_to=sent.message_id)
+
+
+async def _take(desk: Desk, sent: Incoming, draft: Draft, understood: Heard) -> None:
+    """Decide what it is; whatever is no new task closes its draft."""
+    if not sent.forwarded and await _taken_otherwise(desk, sent, draft, understood):
+        if draft.spoken:
+            await _end(desk, draft, heard_card(understood.text))
+        return
+    await drafts.propose(desk, draft, understood)
+
+
+async def _taken_otherwise(desk: Desk, sent: Incoming, draft: Draft, understood: Heard) -> bool:
+    words = understood.text.strip()
+    if sent.reply_to is not None and await _reply(desk, sent, words, understood.intent.action):
+        return True
+    if sent.reply_to is None and await _awaited(desk, sent, words):
+        return True
+    chat = await desk.conversation.chat(sent.chat_id)
+    if understood.intent.action is None:
+        return False
+    return await orders.obey(desk, sent, understood.intent.action, chat.task, words)
+
+
+async def _reply(desk: Desk, sent: Incoming, words: str, action: str | None) -> bool:
+    """A reply talks about what it replies to."""
+    assert sent.reply_to is not None
+    card = await desk.conversation.card_in(sent.chat_id, sent.reply_to)
+    if card is not None:
+        if card.kind == "question" and card.live:
+            await orders.answer(desk, sent, card.task_id, card.key.split(":", 2)[2], words)
+        elif action is None or not await orders.obey(desk, sent, action, card.task_id, words):
+            await orders.follow_up(desk, sent, card.task_id, words)
+        return True
+    other = await desk.conversation.draft_shown_in(sent.chat_id, sent.reply_to)
+    if other is None or other.state is not DraftState.OPEN:
+        return False
+    if other.asking:
+        await drafts.argument_given(desk, other, words)
+    else:
+        await drafts.corrected(desk, other, words)
+    return True
+
+
+async def _awaited(desk: Desk, sent: Incoming, words: str) -> bool:
+    """What the chat is waiting for: a correction, an argument, a follow-up."""
+    waiting = (await desk.conversation.chat(sent.chat_id)).waiting
+    if waiting is None:
+        return False
+    await desk.conversation.set_waiting(sent.chat_id, None)
+    if waiting.kind == "follow_up":
+        await orders.follow_up(desk, sent, waiting.subject, words)
+        return True
+    other = await desk.conversation.draft(int(waiting.subject))
+    if other is None or other.state is not DraftState.OPEN:
+        return False
+    if waiting.kind == "argument":
+        await drafts.argument_given(desk, other, words)
+    else:
+        await drafts.corrected(desk, other, words)
+    return True
+
+
+async def _hear(desk: Desk, update: Update, draft: Draft) -> Heard | None:
+    """None: its owner dropped it meanwhile."""
+    audio, seconds = await _download(desk, update)
+    project = await _project(desk, draft.chat_id)
+
+    def show(share: float) -> None:
+        async def render() -> Card:
+            return listening(draft.id, share)
+
+        if seconds >= LONG_NOTE_S and draft.message_id is not None:
+            desk.sender.refresh(draft.chat_id, draft.message_id, render)
+
+    job = asyncio.create_task(
+        desk.hearing.hear(
+            audio,
+            project=project,
+            language=desk.settings.voice_language,
+            recent_files=await _recent_files(desk, project),
+            on_progress=show,
+        )
+    )
+    desk.hearings[draft.id] = job
+    try:
+        return await job
+    except asyncio.CancelledError:
+        now = await desk.conversation.draft(draft.id)
+        if now is not None and now.state is DraftState.DROPPED:
+            return None
+        raise  # the hub stops; the note is heard again at its next start
+    finally:
+        del desk.hearings[draft.id]
+
+
+async def _download(desk: Desk, update: Update) -> tuple[Path, float]:
+    """Kept under the home, so that a note survives restarts. (file, its length as claimed)"""
+    message = update.effective_message
+    assert message is not None
+    kind, media = next(
+        (kind, found)
+        for kind in (*SUFFIXES, "document")
+        if (found := getattr(message, kind)) is not None
+    )
+    if (media.file_size or 0) > LARGEST:
+        raise UserError(
+            "This file is over the 20 MB that Telegram gives to bots. Send a shorter one."
+        )
+    folder = desk.settings.home / "attachments"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = folder / f"{update.update_id}{SUFFIXES.get(kind, '.audio')}"
+    if not file.exists():
+        remote = await desk.bot.get_file(media.file_id)
+        part = file.with_suffix(".part")
+        await remote.download_to_drive(part)
+        part.rename(file)
+    duration = getattr(media, "duration", None)
+    return file, duration.total_seconds() if duration is not None else 0.0
+
+
+async def _end(desk: Desk, draft: Draft, card: Card) -> None:
+    if draft.message_id is None or not await desk.sender.edit(
+        draft.chat_id, draft.message_id, card
+    ):
+        await desk.sender.send(draft.chat_id, card)
+    await desk.conversation.save_draft(replace(draft, state=DraftState.DROPPED))
+
+
+async def _project(desk: Desk, chat_id: int) -> Project | None:
+    """The one this chat is about: the last one used, else the only one."""
+    chat = await desk.conversation.chat(chat_id)
+    projects = desk.projects.all()
+    return desk.project(chat.project) or (projects[0] if len(projects) == 1 else None)
+
+
+async def _recent_files(desk: Desk, project: Project | None) -> Sequence[str]:
+    if project is None:
+        return ()
+    tasks = await desk.engine.tasks(limit=5, project=project.name)
+    return tuple(change.path for task in tasks if task.review for change in task.review.files)

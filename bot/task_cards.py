@@ -1,0 +1,303 @@
+"""What a task looks like in a chat: at work, asking, ended, reviewed. Pure: data in, a card out.
+
+Every button that decides something carries the head it was shown for, every answer its request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from bot.cards import LABEL, Button, Card, Rows, rows
+from bot.steps import Steps
+from bot.text import Rich, bold, code, fit, italic, join, markdown, plain, pre, shorten, tail
+from core.model import (
+    ACTIVE,
+    ENDED,
+    FileChange,
+    Question,
+    Review,
+    ReviewState,
+    Status,
+    Task,
+)
+
+ANSWER = 1500  # units of the agent's last message on a card; a longer one is sent before it, whole
+FILES = 12
+TAIL = 900
+TITLE = 120
+
+STATUS_WORDS = {
+    Status.CREATED: "⏳ Accepted",
+    Status.QUEUED: "⏳ Waiting for its turn",
+    Status.EXECUTING: "⚙️ Preparing the branch",
+    Status.STREAMING: "⚙️ Working",
+    Status.WAITING: "🙋 Waiting for your answer",
+    Status.COMPLETED: "✅ Done",
+    Status.FAILED: "❌ Failed",
+    Status.CANCELLED: "⏹ Stopped",
+}
+
+
+def state_card(task: Task) -> Card:
+    """Where a task stands, with what can be done about it."""
+    if task.question is not None:
+        return question_card(task, task.question)
+    return ended_card(task) if task.status in ENDED else working_card(task, Steps())
+
+
+def working_card(task: Task, steps: Steps, now: datetime | None = None) -> Card:
+    if task.status in ENDED:
+        return Card(join([_title(task), plain(f"{STATUS_WORDS[task.status]} · {_who(task)}")]))
+    status = STATUS_WORDS[task.status]
+    if task.after and task.status in {Status.CREATED, Status.QUEUED}:
+        status = f"⏳ Waits for {task.after}"
+    since = _elapsed(task, now) if now and task.status in ACTIVE else ""
+    text = join(
+        [
+            join([_title(task), plain(" · ".join(p for p in (status, _who(task), since) if p))]),
+            fit(steps.shown(), 3000),
+        ],
+        "\n\n",
+    )
+    return Card(text, ((Button("⏹ Stop", "stop", task.id),),))
+
+
+def question_card(task: Task, question: Question) -> Card:
+    heading = plain("🙋 ") + bold(shorten(question.text, 600)) + plain(f"\n{_short(task)}")
+    detail = pre(fit(plain(question.detail), 1500).text) if question.detail else Rich()
+    until = plain(f"No answer by {question.expires_at:%H:%M} UTC means no.")
+    if question.kind is None:
+        hint = plain("Tap one, or reply to this message in your own words.")
+        if not question.options:
+            hint = plain("Reply to this message with your answer, as text or voice.")
+        return Card(join([heading, detail, hint], "\n\n"), _options(task, question))
+    return Card(join([heading, detail, until], "\n\n"), _permission(task, question))
+
+
+def answered_card(task: Task, text: str, decision: str, by: str) -> Card:
+    """A question that waits no more."""
+    return Card(join([plain(f"🙋 {shorten(text, 600)}"), plain(f"{decision} · {by}")]))
+
+
+def ended_card(task: Task) -> Card:
+    review = task.review
+    parts = [
+        join([_verdict(task), plain(_figures(task))]),
+        fit(markdown(task.answer or ""), ANSWER) if task.answer else "",
+        plain(task.error.message) if task.error and task.status is Status.FAILED else "",
+        *(_review(review) if review else ()),
+        code(task.branch) if task.branch and review and review.files else "",
+    ]
+    return Card(join(parts, "\n\n"), ended_buttons(task))
+
+
+def ended_buttons(task: Task) -> Rows:
+    review, bound = task.review, {"head": task.head or ""}
+    state = review.state if review else None
+
+    def button(label: str, action: str) -> Button:
+        return Button(label, action, task.id, bound)
+
+    if state is ReviewState.MERGED:
+        return ((button("📄 Diff", "diff"), button("↩️ Undo merge", "undo_merge")),)
+    if state is ReviewState.DISCARDED:
+        return ((button("♻️ Bring it back", "restore"),),)
+    go_on = button("🔧 Fix" if review and review.check == "failed" else "💬 Go on", "fix")
+    if review is None or not review.files:
+        again = () if task.status is Status.COMPLETED else (button("🔁 Try again", "retry"),)
+        return ((*again, go_on),)
+    land: list[Button] = []
+    if task.status is Status.COMPLETED:
+        merge = "✅ Merge" if review.check != "failed" else "⚠️ Merge anyway"
+        land = [button(merge, "merge"), button("Squash", "squash"), button("Pull request", "pr")]
+    else:
+        land = [button("🔁 Try again", "retry")]
+    if state is ReviewState.PULL_REQUEST and review.url:
+        land[-1:] = [Button("Pull request ↗", url=review.url)]
+    return (
+        tuple(land),
+        (go_on, button("📄 Diff", "diff"), button("↩️ Undo", "undo")),
+        (button("🗑 Discard", "discard"),),
+    )
+
+
+def confirm_card(task: Task, question: str, yes: str, action: str) -> Card:
+    bound = {"head": task.head or ""}
+    return Card(
+        join([bold(question), plain(f"{_short(task)}\n{_size(task)}".rstrip())]),
+        ((Button(yes, action, task.id, bound), Button("Not now", "keep", task.id)),),
+    )
+
+
+def plan_card(task: Task, plan: str) -> Card:
+    """What a pull request would push, before it does."""
+    return Card(
+        join([bold("Open a pull request?"), plain(plan)], "\n\n"),
+        (
+            (
+                Button("Open it", "pr_open", task.id, {"head": task.head or ""}),
+                Button("Not now", "keep", task.id),
+            ),
+        ),
+    )
+
+
+def conflict_card(task: Task, message: str) -> Card:
+    return Card(
+        join([bold("It does not merge cleanly."), plain(message)]),
+        (
+            (
+                Button("🔧 Let the agent resolve it", "resolve", task.id),
+                Button("Not now", "keep", task.id),
+            ),
+        ),
+    )
+
+
+def task_list(tasks: Sequence[Task], *, older: str | None) -> Card:
+    if not tasks:
+        return Card(plain("No tasks yet. Send me a voice note or a text, and one begins."))
+    lines = [
+        plain(f"{STATUS_WORDS[task.status].split()[0]} ")
+        + code(task.id)
+        + f" {shorten(task.title, 60)} · {_state(task)}"
+        for task in tasks
+    ]
+    buttons = rows((Button(task.id, "show", task.id) for task in tasks), 4)
+    if older:
+        buttons = (*buttons, (Button("Older ›", "older", older),))
+    return Card(join([bold("Newest tasks"), *lines]), buttons)
+
+
+def pick_task(question: str, action: str, tasks: Iterable[Task]) -> Card:
+    return Card(
+        plain(question),
+        rows((Button(shorten(f"{t.id} {t.title}", LABEL), action, t.id) for t in tasks), 1),
+    )
+
+
+def _options(task: Task, question: Question) -> Rows:
+    return rows(
+        (
+            Button(
+                shorten(option, LABEL),
+                "answer",
+                task.id,
+                {"request": question.request_id, "text": option},
+            )
+            for option in question.options
+        ),
+        2,
+    )
+
+
+def _permission(task: Task, question: Question) -> Rows:
+    def button(label: str, decision: str, grant: str) -> Button:
+        args = {"request": question.request_id, "decision": decision, "grant": grant}
+        return Button(label, "decide", task.id, args)
+
+    wider = [button("Allow for this task", "allow", "task")]
+    if question.kind == "execute":
+        wider.append(button("Allow such commands 30 min", "allow", "prefix"))
+    return (
+        (button("✅ Allow", "allow", "once"), button("🚫 Deny", "deny", "once")),
+        *rows(wider, 1),
+    )
+
+
+def _title(task: Task) -> Rich:
+    return bold(shorten(task.title, TITLE)) + plain(f"  {task.id}")
+
+
+def _short(task: Task) -> str:
+    return f"{shorten(task.title, TITLE)} · {task.id}"
+
+
+def _who(task: Task) -> str:
+    return f"{task.project} · {task.agent}"
+
+
+def _state(task: Task) -> str:
+    if task.status in ENDED and task.review:
+        return task.review.state.value.replace("_", " ")
+    return task.status.value.lower()
+
+
+def _verdict(task: Task) -> Rich:
+    review = task.review
+    word = STATUS_WORDS[task.status]
+    if review and task.status is Status.COMPLETED:
+        match review.state:
+            case ReviewState.MERGED:
+                word = f"🎉 Merged into {review.target or 'its target'}"
+            case ReviewState.PULL_REQUEST:
+                word = "📬 Pull request opened"
+            case ReviewState.DISCARDED:
+                word = "🗑 Discarded"
+            case ReviewState.NO_CHANGE:
+                word = "💬 Answered; nothing was changed"
+            case ReviewState.OPEN if review.check == "failed":
+                word = "⚠️ Done, but the check is red"
+            case ReviewState.OPEN:
+                word = "✅ Done"
+    return plain(f"{word}\n") + _title(task)
+
+
+def _figures(task: Task) -> str:
+    cost = sum(run.cost_usd for run in task.runs)
+    spent = [run.ended_at - run.started_at for run in task.runs if run.started_at and run.ended_at]
+    parts = [_who(task), duration(sum(spent, timedelta())) if spent else ""]
+    if cost:
+        parts.append(f"${cost:.2f}")
+    return " · ".join(part for part in parts if part)
+
+
+def _review(review: Review) -> Iterable[Rich]:
+    if review.files:
+        count = len(review.files)
+        heading = plain(f"{count} file{'s' * (count != 1)} · +{review.added} −{review.removed}")
+        lines = [_file(change) for change in review.files[:FILES]]
+        if count > FILES:
+            lines.append(plain(f"… and {count - FILES} more"))
+        yield join([heading, *lines])
+    if review.check == "passed":
+        before = " (it was red before)" if review.check_before == "failed" else ""
+        yield plain(f"✓ The check passed{before}.")
+    elif review.check == "failed":
+        before = " It was red before, too." if review.check_before == "failed" else ""
+        yield join(
+            [plain(f"✗ The check failed.{before}"), pre(tail(review.check_tail.strip(), TAIL))]
+        )
+    if review.notes:
+        yield join([italic("Worth a look:"), *(plain(f"• {text}") for text in review.notes[:8])])
+
+
+def _file(change: FileChange) -> Rich:
+    letter = {"added": "A", "deleted": "D", "renamed": "R"}.get(change.status, "M")
+    counts = "binary" if change.added is None else f"+{change.added} −{change.removed or 0}"
+    name = f"{change.old_path} → {change.path}" if change.old_path else change.path
+    return plain(f"{letter} ") + code(shorten(name, 160)) + f" {counts}"
+
+
+def _size(task: Task) -> str:
+    review = task.review
+    if review is None or not review.files:
+        return ""
+    count = len(review.files)
+    check = {"passed": " · check passed", "failed": " · check failed"}.get(review.check or "", "")
+    return f"{count} file{'s' * (count != 1)} · +{review.added} −{review.removed}{check}"
+
+
+def _elapsed(task: Task, now: datetime) -> str:
+    started = task.runs[-1].started_at if task.runs else None
+    return duration(now - started) if started else ""
+
+
+def duration(span: timedelta) -> str:
+    seconds = max(int(span.total_seconds()), 0)
+    hours, rest = divmod(seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

@@ -1,0 +1,139 @@
+"""Text with marks on it, as Telegram counts it.
+
+Marks are offsets in UTF-16 units. Nothing is ever escaped or parsed by Telegram, so no text can
+break a message; what cannot be marked is shown as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from telegram import MessageEntity
+from telegram.constants import MessageLimit
+from telegramify_markdown import MessageEntity as Mark
+from telegramify_markdown import convert, split_entities, utf16_len
+
+from core.redact import redact
+
+LIMIT = MessageLimit.MAX_TEXT_LENGTH.value
+MORE = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Rich:
+    """`marks` never reach outside `text`."""
+
+    text: str = ""
+    marks: tuple[Mark, ...] = ()
+
+    def __add__(self, other: Rich | str) -> Rich:
+        if isinstance(other, str):
+            return Rich(self.text + other, self.marks)
+        shift = utf16_len(self.text)
+        moved = tuple(replace(mark, offset=mark.offset + shift) for mark in other.marks)
+        return Rich(self.text + other.text, self.marks + moved)
+
+    def __bool__(self) -> bool:
+        return bool(self.text.strip())
+
+    @property
+    def entities(self) -> list[MessageEntity]:
+        return [
+            MessageEntity(mark.type, mark.offset, mark.length, url=mark.url, language=mark.language)
+            for mark in self.marks
+        ]
+
+
+def plain(text: str) -> Rich:
+    return Rich(redact(text))
+
+
+def bold(text: str) -> Rich:
+    return _marked("bold", text)
+
+
+def italic(text: str) -> Rich:
+    return _marked("italic", text)
+
+
+def code(text: str) -> Rich:
+    return _marked("code", text)
+
+
+def pre(text: str, language: str | None = None) -> Rich:
+    return _marked("pre", text, language)
+
+
+def quote(text: str, *, folded: bool = False) -> Rich:
+    return _marked("expandable_blockquote" if folded else "blockquote", text)
+
+
+def markdown(text: str) -> Rich:
+    """What agents write. Text that cannot be read as Markdown is shown as it is."""
+    text = redact(text)
+    try:
+        shown, marks = convert(text, latex_escape=False)
+    except Exception:  # noqa: BLE001 - somebody else's parser over anybody's text
+        return Rich(text)
+    stripped = shown.rstrip()
+    return _clip(Rich(stripped, tuple(marks)))
+
+
+def join(parts: Iterable[Rich | str], between: str = "\n") -> Rich:
+    """Empty parts are left out."""
+    whole = Rich()
+    for part in parts:
+        if part:
+            whole = whole + (between if whole.text else "") + part
+    return whole
+
+
+def fit(rich: Rich, limit: int = LIMIT) -> Rich:
+    """At most `limit` UTF-16 units, with an ellipsis where it was cut."""
+    if utf16_len(rich.text) <= limit:
+        return rich
+    return _clip(Rich(head(rich.text, limit - 1).rstrip() + MORE, rich.marks))
+
+
+def pages(rich: Rich, limit: int = LIMIT) -> list[Rich]:
+    """Split at line ends where possible, never inside a character; marks go on across pages."""
+    return [
+        Rich(text, tuple(marks))
+        for text, marks in split_entities(rich.text, list(rich.marks), limit)
+    ]
+
+
+def head(text: str, units: int) -> str:
+    """The longest beginning of at most so many UTF-16 units."""
+    raw = text.encode("utf-16-le", "surrogatepass")[: max(units, 0) * 2]
+    return raw.decode("utf-16-le", "ignore")
+
+
+def shorten(text: str, units: int) -> str:
+    """One line of at most so many UTF-16 units."""
+    line = " ".join(text.split())
+    return line if utf16_len(line) <= units else head(line, units - 1).rstrip() + MORE
+
+
+def tail(text: str, units: int) -> str:
+    """The longest end of at most so many UTF-16 units."""
+    raw = text.encode("utf-16-le", "surrogatepass")
+    return raw[-units * 2 :].decode("utf-16-le", "ignore") if len(raw) > units * 2 else text
+
+
+def _marked(kind: str, text: str, language: str | None = None) -> Rich:
+    text = redact(text)
+    if not text.strip():
+        return Rich(text)
+    return Rich(text, (Mark(kind, 0, utf16_len(text), language=language),))
+
+
+def _clip(rich: Rich) -> Rich:
+    end = utf16_len(rich.text)
+    kept = (
+        replace(mark, length=min(mark.length, end - mark.offset))
+        for mark in rich.marks
+        if mark.offset < end
+    )
+    return Rich(rich.text, tuple(mark for mark in kept if mark.length > 0))
