@@ -24,10 +24,13 @@ HARSHNESS = 2.1  # a phoneme of unlikeness 1 / HARSHNESS adds nothing
 MISSING = 0.75  # cost of a phoneme of the name that was not heard, per weight
 ADDED = 0.75  # cost of a heard phoneme that the name has not, per weight
 MARK_ADDED = 0.15  # the same within a spoken mark, which a name may or may not show
+PAUSES = {",": 0.8, ".": 1.6, "?": 3.0, "!": 3.0}  # cost of going on behind a pause
 _SCALE = 64  # scores are whole numbers, with the place where they began in the low bits
 _START_BITS, _ROW_BITS = 12, 9
 _LOW = 1 << (_START_BITS + _ROW_BITS)
 _NEVER = np.int64(-(1 << 50))
+_PAUSE = len(WEIGHTS)  # the code of a pause; nothing agrees with it
+_GAIN = np.hstack((1 - HARSHNESS * UNLIKENESS, np.full((len(WEIGHTS), 1), -3.0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +48,39 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """The heard sounds. Columns count phonemes passed; words begin and end at columns."""
+    """The heard sounds, a pause among them. Columns count sounds passed."""
 
     codes: npt.NDArray[np.int16]
     added: npt.NDArray[np.int64]  # cost of passing over everything up to a column
-    bounds: Sequence[int]  # column at which each token begins, and the last end
+    starts: npt.NDArray[np.int64]  # column at which each token begins
+    ends: npt.NDArray[np.int64]  # and at which it has passed
 
     @classmethod
     def of(cls, tokens: Sequence[Token]) -> Utterance:
-        codes = encode("".join(token.sounds for token in tokens))
-        costs = [MARK_ADDED if token.mark else ADDED for token in tokens for _ in token.sounds]
-        lengths = [len(token.sounds) for token in tokens]
-        passed = np.concatenate(([0.0], np.cumsum(WEIGHTS[codes] * costs)))
-        bounds = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+        codes: list[int] = []
+        costs: list[float] = []
+        starts: list[int] = []
+        ends: list[int] = []
+        for token in tokens:
+            pause = PAUSES.get(token.pause[:1])
+            if pause and codes:
+                codes.append(_PAUSE)
+                costs.append(pause)
+            starts.append(len(codes))
+            sounds = encode(token.sounds)
+            codes += sounds.tolist()
+            costs += (WEIGHTS[sounds] * (MARK_ADDED if token.mark else ADDED)).tolist()
+            ends.append(len(codes))
+        passed = np.concatenate(([0.0], np.cumsum(costs)))
         added = np.round(passed * _SCALE).astype(np.int64) * _LOW
-        return cls(codes, added, bounds.tolist())
+        return cls(np.array(codes, dtype=np.int16), added, np.array(starts), np.array(ends))
 
 
 def align(
     forms: Sequence[Form], tokens: Sequence[Token], *, least_score: float, least_quality: float
 ) -> Iterator[Fit]:
     """Every place where a form fits at least so well; of overlapping ends, all."""
-    if not forms or not tokens:
+    if not forms or not any(token.sounds for token in tokens):
         return
     heard = Utterance.of(tokens)
     order = sorted(range(len(forms)), key=lambda number: -forms[number].full)
@@ -95,8 +109,7 @@ class _Table:
         ends = [(form.stem, (rank, form.stem == form.full)) for rank, form in enumerate(forms)]
         ends += [(f.full, (rank, True)) for rank, f in enumerate(forms) if f.full != f.stem]
         self.ends = _by_row(ends)
-        self.bounds = np.array(heard.bounds)
-        self.gain = 1 - HARSHNESS * UNLIKENESS[:, heard.codes]
+        self.gain = _GAIN[:, heard.codes]
         self.scores = np.full((count, len(heard.codes) + 1), _NEVER)
 
     def rows(self) -> Iterator[int]:
@@ -113,9 +126,8 @@ class _Table:
     def _enter(self, row: int) -> None:
         ranks = self.begins.get(row)
         if ranks:
-            starts = np.arange(len(self.bounds) - 1)
-            fresh = (starts << _ROW_BITS) | row
-            where = np.ix_(np.array(ranks), self.bounds[:-1])
+            fresh = (np.arange(len(self.heard.starts)) << _ROW_BITS) | row
+            where = np.ix_(np.array(ranks), self.heard.starts)
             self.scores[where] = np.maximum(self.scores[where], fresh)
 
     def _step(self, row: int, alive: int) -> None:
@@ -134,14 +146,14 @@ class _Table:
     def fits(
         self, number: int, rank: int, row: int, full: bool, least: float, quality: float
     ) -> Iterator[Fit]:
-        reached = self.scores[rank, self.bounds]
-        for last in np.flatnonzero(reached >= int(least * _SCALE) * _LOW):
-            value = int(reached[last])
+        reached = self.scores[rank, self.heard.ends]
+        for place in np.flatnonzero(reached >= int(least * _SCALE) * _LOW):
+            value, last = int(reached[place]), int(place) + 1
             score, low = (value // _LOW) / _SCALE, value % _LOW
             first, begin = low >> _ROW_BITS, low & ((1 << _ROW_BITS) - 1)
             most = self.passed[rank, row] - self.passed[rank, begin]
             if score >= quality * most and first < last:
-                yield Fit(number, first, int(last), score, score / most, begin, full)
+                yield Fit(number, first, last, score, score / most, begin, full)
 
 
 def _by_row(pairs: Iterable[tuple[int, Value]]) -> dict[int, list[Value]]:

@@ -36,6 +36,7 @@ MARKED = Bar(quality=0.5, score=3.0)
 NAMED_KIND = Bar(quality=0.6, score=2.5)
 LED = Bar(quality=0.66, score=5.0, tokens=2)
 BARE = Bar(quality=0.88, score=9.0, tokens=4)
+EASED = Bar(quality=0.84, score=6.0, tokens=2)  # where other names show that code is meant
 LEAST = Bar(quality=0.5, score=2.5)
 
 
@@ -58,11 +59,15 @@ def find_names(
     recent: Sequence[str] = (),
 ) -> list[Match]:
     """Matches in order, none overlapping another."""
-    found: list[Match] = []
-    for start, end in _chunks(tokens):
-        possible = list(_possible(tokens, start, end, vocabulary, Cues(tokens, speech), recent))
-        found += [_with_choices(match, possible) for match in best_apart(possible)]
-    return found
+    fits = [
+        found for start, end in _chunks(tokens) for found in _fits(tokens, start, end, vocabulary)
+    ]
+    cues = Cues(tokens, speech)
+    strict = list(_believed(fits, cues, recent))
+    if not strict:
+        return []
+    possible = list(_believed(fits, replace(cues, eased=True), recent))
+    return [_with_choices(match, possible) for match in best_apart(possible)]
 
 
 def _chunks(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
@@ -81,32 +86,32 @@ def _chunks(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
         yield start, len(tokens)
 
 
-def _possible(
-    tokens: Sequence[Token],
-    start: int,
-    end: int,
-    vocabulary: Vocabulary,
-    cues: Cues,
-    recent: Sequence[str],
-) -> Iterator[Match]:
+def _fits(
+    tokens: Sequence[Token], start: int, end: int, vocabulary: Vocabulary
+) -> Iterator[tuple[Fit, Entry]]:
     part = tokens[start:end]
     entries = vocabulary.likely("".join(token.sounds for token in part), MOST_CANDIDATES)
     forms = [(form, entry) for entry in entries for form in entry.forms()]
-    fits = align(
+    found = align(
         [form for form, _ in forms], part, least_score=LEAST.score, least_quality=LEAST.quality
     )
-    for fit in fits:
-        entry = forms[fit.form][1]
-        moved = replace(fit, first=fit.first + start, last=fit.last + start)
-        bar = cues.bar(moved, entry)
-        if bar and _passes(moved, bar, tokens):
-            liking = RECENT if entry.written in recent else 1.0
+    for fit in found:
+        yield replace(fit, first=fit.first + start, last=fit.last + start), forms[fit.form][1]
+
+
+def _believed(
+    fits: Iterable[tuple[Fit, Entry]], cues: Cues, recent: Sequence[str]
+) -> Iterator[Match]:
+    """Those that reach the bar that their surroundings set."""
+    for fit, entry in fits:
+        bar = cues.bar(fit, entry)
+        if bar and _passes(fit, bar, cues.tokens):
             yield Match(
-                moved.first,
-                moved.last,
+                fit.first,
+                cues.end(fit, entry),
                 entry,
-                value=moved.score * moved.quality * liking,
-                confidence=round(min(1.0, moved.quality), 2),
+                value=fit.score * fit.quality * (RECENT if entry.written in recent else 1.0),
+                confidence=round(min(1.0, fit.quality), 2),
             )
 
 
@@ -115,19 +120,17 @@ def _passes(fit: Fit, bar: Bar, tokens: Sequence[Token]) -> bool:
     return fit.quality >= bar.quality and fit.score >= bar.score and said >= bar.tokens
 
 
+@dataclass(frozen=True, slots=True)
 class Cues:
-    """What besides the sounds speaks for a name."""
+    """What besides the sounds speaks for a name. `eased`: the note is about code anyway."""
 
-    def __init__(self, tokens: Sequence[Token], speech: Language) -> None:
-        self._tokens = tokens
-        self._path_nouns = speech.words("nouns", "path") | speech.words("nouns", "either")
-        self._name_nouns = speech.words("nouns", "identifier") | speech.words("nouns", "either")
-        self._branch_nouns = speech.words("nouns", "branch") | speech.words("nouns", "either")
-        self._leads = speech.words("leads", "words")
+    tokens: Sequence[Token]
+    speech: Language
+    eased: bool = False
 
     def bar(self, fit: Fit, entry: Entry) -> Bar | None:
         """What the sounds must reach for this entry to stand here; None: no name at all."""
-        inside = self._tokens[fit.first : fit.last]
+        inside = self.tokens[fit.first : fit.last]
         if inside[0].mark or inside[-1].mark:
             return None
         marked = any(token.mark in ("/", ".") for token in inside[1:])
@@ -135,38 +138,52 @@ class Cues:
             case Kind.FILE:
                 return self._file_bar(fit, marked)
             case Kind.FOLDER:
-                return MARKED if marked else self._by_noun(fit, self._path_nouns)
+                return MARKED if marked else self._by_noun(fit, "path")
             case Kind.BRANCH:
-                return self._by_noun(fit, self._branch_nouns)
+                return self._by_noun(fit, "branch")
             case Kind.SYMBOL:
                 return self._symbol_bar(fit, inside)
 
     def _file_bar(self, fit: Fit, marked: bool) -> Bar | None:
         if marked:
             return MARKED
-        named = self._by_noun(fit, self._path_nouns)
+        named = self._by_noun(fit, "path")
         if named or not fit.full:
             return named
         return LED if self._led(fit) else None
 
     def _symbol_bar(self, fit: Fit, inside: Sequence[Token]) -> Bar | None:
-        named = self._by_noun(fit, self._name_nouns)
+        named = self._by_noun(fit, "identifier")
         if named:
             return named
         if self._led(fit) or any(token.joined and not token.mark for token in inside[1:]):
             return LED
-        return BARE
+        return EASED if self.eased else BARE
 
-    def _by_noun(self, fit: Fit, nouns: Iterable[str]) -> Bar | None:
-        return (
-            NAMED_KIND if {self._word(fit.first - 1), self._word(fit.last)} & set(nouns) else None
-        )
+    def end(self, fit: Fit, entry: Entry) -> int:
+        """Behind the match, and behind an extension that was said too badly to fit."""
+        last = fit.last
+        if fit.full or entry.kind is not Kind.FILE or self._mark(last) != ".":
+            return last
+        last += 2
+        while len(self._word(last - 1)) == 1 == len(self._word(last)):
+            last += 1
+        return min(last, len(self.tokens))
+
+    def _by_noun(self, fit: Fit, kind: str) -> Bar | None:
+        nouns = self.speech.words("nouns", kind) | self.speech.words("nouns", "either")
+        beside = {self._word(fit.first - 1), self._word(fit.last)}
+        return NAMED_KIND if beside & nouns else None
 
     def _led(self, fit: Fit) -> bool:
-        return self._word(fit.first - 1) in self._leads or fit.first == 0
+        leads = self.speech.words("leads", "words")
+        return fit.first == 0 or self._word(fit.first - 1) in leads
 
     def _word(self, place: int) -> str:
-        return self._tokens[place].word if 0 <= place < len(self._tokens) else ""
+        return self.tokens[place].word if 0 <= place < len(self.tokens) else ""
+
+    def _mark(self, place: int) -> str:
+        return self.tokens[place].mark if 0 <= place < len(self.tokens) else ""
 
 
 def best_apart(matches: Iterable[Match]) -> list[Match]:
@@ -187,11 +204,16 @@ def _with_choices(match: Match, possible: Iterable[Match]) -> Match:
     """The neighbours that fit about as well in the same place."""
     rivals: dict[str, float] = {}
     for other in possible:
-        overlap = min(match.last, other.last) - max(match.first, other.first)
-        if overlap > 0 and other.value >= CLOSE * match.value and other.entry != match.entry:
+        if _same_place(match, other) and other.value >= CLOSE * match.value:
             rivals[other.entry.written] = max(other.value, rivals.get(other.entry.written, 0.0))
+    rivals.pop(match.entry.written, None)
     if not rivals:
         return match
     ranked = sorted(rivals, key=lambda written: (-rivals[written], written))
     choices = (match.entry.written, *ranked[: MOST_CHOICES - 1])
     return replace(match, choices=choices, confidence=round(match.confidence / 2, 2))
+
+
+def _same_place(one: Match, other: Match) -> bool:
+    overlap = min(one.last, other.last) - max(one.first, other.first)
+    return 2 * overlap > max(one.last - one.first, other.last - other.first)

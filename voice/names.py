@@ -6,9 +6,11 @@ a Python project and `parseRows` in a TypeScript one; "snake case total count" i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from voice.sounds import sounds_of
 from voice.spoken import Language, Token
 
 LONGEST = 6  # words of a new name
@@ -49,7 +51,9 @@ class Naming:
         self._tokens = tokens
         self._words = [token.word for token in tokens]
         self._called = speech.phrases("names", "called")
-        self._ends = speech.words("names", "ends")
+        self._hard_ends = speech.words("names", "ends")
+        self._ends = self._hard_ends | speech.words("names", "soft_ends")
+        self._never_first = speech.words("names", "never_first") | speech.words("determiners")
         self._forms = {
             tuple(said.split()): form for said, form in speech.data["names"]["forms"].items()
         }
@@ -75,12 +79,20 @@ class Naming:
         if not called and not form:
             return None
         start = first + length
-        last = self._end(start, taken)
-        words = [word for word in self._words[start:last] if word.isalnum()]
-        if not words or words[0] in self._ends:
+        last = self._end(start, taken, self._hard_ends if form else self._ends)
+        words = [part for word in self._words[start:last] for part in re.findall(r"\w+", word)]
+        if not words or words[0] in self._never_first:
             return None
         kind = self._kind_before(place) if called else ""
-        return NewName(first, last, write(words, form or self._style(kind)), kind)
+        written = write(self._mended(words, kind), form or self._style(kind))
+        return NewName(first, last, written, kind)
+
+    def _mended(self, words: Sequence[str], kind: str) -> Sequence[str]:
+        """Hooks are called `use…`, which is easily heard as "you's" or "used"."""
+        if kind == "hook" and sounds_of(words[0])[:2] == "yu" and words[0] != "use":
+            rest = words[2:] if words[1:2] == ["s"] else words[1:]
+            return ["use", *rest]
+        return words
 
     def _says(self, place: int, phrase: Sequence[str]) -> bool:
         words = self._words[place : place + len(phrase)]
@@ -94,10 +106,10 @@ class Naming:
                 return form, len(said)
         return "", 0
 
-    def _end(self, start: int, taken: Sequence[tuple[int, int]]) -> int:
+    def _end(self, start: int, taken: Sequence[tuple[int, int]], ends: frozenset[str]) -> int:
         for place in range(start, min(start + LONGEST, len(self._tokens))):
             token = self._tokens[place]
-            ended = place > start and (token.pause or token.word in self._ends)
+            ended = place > start and (token.pause or token.word in ends)
             if ended or token.mark == "/" or any(first <= place < last for first, last in taken):
                 return place
         return min(start + LONGEST, len(self._tokens))

@@ -22,7 +22,7 @@ MOST_FORMS = 6  # of one name
 _PIECE = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
 _SLASH, _DOT = "slaS", "dAt"
-_FAINT = 0.4  # how much the sounds of a slash or dot count beside a letter's
+_FAINT = 0.7  # how much the sounds of a slash or dot count beside a letter's
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,9 @@ def forms_of_path(path: str) -> Iterator[Form]:
         said += [(".",), *(sounds_of_part(part) for part in parts_of(extension))]
     for choice in islice(product(*said), MOST_FORMS):
         yield _join(choice, segments, stem_end)
+        if folders:  # the file alone, however tempting the words before it sound
+            own = segments[-1]
+            yield _join(choice[own:], [0], stem_end - own)
 
 
 def forms_of_name(name: str) -> Iterator[Form]:

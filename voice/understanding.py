@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.model import HeardWord, Intent, Replacement
+from voice.commands import find_verbs
 from voice.intent import Mention, read_intent
 from voice.matching import Match, find_names
 from voice.names import Naming, NewName
@@ -88,7 +89,9 @@ def _edits(
     spans = [(edit.first, edit.last) for edit in names]
     new = [_of_new(name) for name in Naming(tokens, speech, vocabulary.value_style).find(spans)]
     names = _apart(names, new)
-    names = list(_self_corrected(names, tokens, speech))
+    starts = [edit.first for edit in names]
+    verbs = [_Edit(v.first, v.last, v.word) for v in find_verbs(tokens, speech, starts)]
+    names = _apart(list(_self_corrected(names, tokens, speech)), verbs)
     return _apart(names, list(_hesitations(tokens, speech)))
 
 
@@ -167,6 +170,9 @@ def _rewrite(raw: str, tokens: Sequence[Token], edits: Sequence[_Edit]) -> str:
         done = tokens[edit.last - 1].end
         if not edit.text:
             done += len(raw[done:]) - len(raw[done:].lstrip(" ,"))
+        elif edit.last < len(tokens) and tokens[edit.last].joined:  # "connection.py-So"
+            done = tokens[edit.last].end if tokens[edit.last].mark else done
+            text += " "
     return tidy(text + raw[done:])
 
 
