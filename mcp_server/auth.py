@@ -30,6 +30,13 @@ def token_of(settings: Settings) -> str:
     return token
 
 
+def token_place(settings: Settings) -> str:
+    """Where its owner finds the token, in words."""
+    if settings.mcp_token is not None:
+        return "GOFER_MCP_TOKEN"
+    return str(settings.home / TOKEN_FILE)
+
+
 def _generated(file: Path) -> str:
     if file.exists():
         return file.read_text("ascii").strip()

@@ -1,0 +1,276 @@
+"""`gofer doctor`: looks at everything Gofer needs, really, and names the remedy of each failure.
+
+Needs no hub and changes nothing. A *failed* finding keeps Gofer from working; a *warning* switches
+one part of it off. Exits 1 when something failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli import display
+from cli.main import FAILED, settings_of
+from cli.options import as_json
+
+if TYPE_CHECKING:
+    from core.config import Settings
+
+OLDEST_GIT = (2, 38)
+TELEGRAM_TIMEOUT_S = 10.0
+
+OK, WARNING, FAILURE = "ok", "warning", "failed"
+_MARKS = {OK: ("✓", "green"), WARNING: ("!", "yellow"), FAILURE: ("✗", "red")}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    name: str
+    status: str
+    detail: str
+    remedy: str | None = None
+
+
+@click.command()
+@as_json
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Check everything Gofer needs; say what is wrong and what to do about it."""
+    settings = settings_of(ctx)
+    findings = asyncio.run(_examine(settings, show=not as_json))
+    healthy = all(finding.status != FAILURE for finding in findings)
+    if as_json:
+        found = [asdict(finding) for finding in findings]
+        display.print_json({"ok": healthy, "findings": found})
+    else:
+        click.echo("\nAll is well." if healthy else "\nMend what is marked ✗, then look again.")
+    ctx.exit(0 if healthy else FAILED)
+
+
+async def _examine(settings: Settings, *, show: bool) -> list[Finding]:
+    findings = []
+    for check in CHECKS:
+        async for finding in check(settings):
+            findings.append(finding)
+            if show:
+                click.echo(_line(finding))
+    return findings
+
+
+def _line(finding: Finding) -> str:
+    mark, colour = _MARKS[finding.status]
+    line = f"{click.style(mark, fg=colour)} {finding.name}: {finding.detail}"
+    return f"{line}\n  → {finding.remedy}" if finding.remedy else line
+
+
+async def _home(settings: Settings) -> AsyncIterator[Finding]:
+    folder = settings.home if settings.home.exists() else settings.home.parent
+    free_mb = shutil.disk_usage(folder if folder.exists() else Path("/")).free // 2**20
+    if free_mb < settings.min_free_disk_mb:
+        yield Finding(
+            "home",
+            FAILURE,
+            f"{settings.home}: only {free_mb} MB free",
+            "Free some disk (gofer clean), or lower GOFER_MIN_FREE_DISK_MB.",
+        )
+    else:
+        yield Finding("home", OK, f"{settings.home}, {free_mb / 1024:.0f} GB free")
+
+
+async def _git(settings: Settings) -> AsyncIterator[Finding]:
+    from git_ops.git import owners
+
+    if shutil.which("git") is None:
+        yield Finding("git", FAILURE, "not installed", "Install it: sudo apt-get install git")
+        return
+    version = owners(Path("/")).text("--version").split()[2]
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_GIT:
+        yield Finding("git", FAILURE, f"{version} is too old", "Install git 2.38 or newer.")
+    else:
+        yield Finding("git", OK, version)
+
+
+async def _agents(settings: Settings) -> AsyncIterator[Finding]:
+    from cli.app import make_agents
+
+    agents = make_agents(settings)
+    box = await agents.sandbox()
+    if box.working:
+        yield Finding("sandbox", OK, box.kind)
+    else:
+        yield Finding(
+            "sandbox",
+            WARNING if box.choice == "off" else FAILURE,
+            "switched off: agents can reach all that you can" if box.choice == "off" else "none",
+            box.problem,
+        )
+    infos = await agents.available()
+    for info in infos:
+        if not info.installed and info.name != settings.default_agent:
+            continue
+        default = " (the default)" if info.name == settings.default_agent else ""
+        if info.problem:
+            status = FAILURE if default else WARNING
+            yield Finding(f"agent {info.name}{default}", status, "cannot run", info.problem)
+        else:
+            yield Finding(f"agent {info.name}{default}", OK, info.version or "installed")
+    if settings.default_agent not in {info.name for info in infos}:
+        names = ", ".join(info.name for info in infos)
+        yield Finding(
+            f"agent {settings.default_agent}",
+            FAILURE,
+            "unknown",
+            f"Set GOFER_DEFAULT_AGENT to one of {names}, or describe it in GOFER_AGENTS.",
+        )
+
+
+async def _projects(settings: Settings) -> AsyncIterator[Finding]:
+    from core.errors import GoferError, UserError
+    from core.projects import Projects
+    from git_ops.owner import Owner
+
+    projects = Projects(settings)
+    problems = projects.problems()
+    for problem in problems:
+        yield Finding("projects", FAILURE, "one is not right", problem)
+    try:
+        found = projects.all()
+    except UserError:  # the file as a whole; said above
+        return
+    for project in found:
+        try:
+            Owner.at(project.path).resolve(project.base or "HEAD")
+        except GoferError as error:
+            yield Finding(f"project {project.name}", FAILURE, str(project.path), str(error))
+        else:
+            check = f"check: {project.check}" if project.check else "no check"
+            yield Finding(f"project {project.name}", OK, f"{project.path}, {check}")
+    if not found and not problems:
+        yield Finding(
+            "projects",
+            WARNING,
+            "none yet",
+            "Add one: gofer projects add FOLDER, or GOFER_PROJECTS.",
+        )
+
+
+async def _templates(settings: Settings) -> AsyncIterator[Finding]:
+    from core.templates import BUILTIN, Templates
+
+    templates = Templates([BUILTIN, settings.home / "templates"])
+    for problem in templates.problems():
+        yield Finding("templates", WARNING, "one cannot be used", problem)
+    yield Finding("templates", OK, ", ".join(template.name for template in templates.all()))
+
+
+async def _model(settings: Settings) -> AsyncIterator[Finding]:
+    from voice.models import find
+
+    folder = find(settings.whisper_model, settings.home / "models")
+    if folder is None:
+        yield Finding(
+            "hearing",
+            WARNING,
+            f"the Whisper model {settings.whisper_model} is not here yet",
+            "It is downloaded when the first note comes in; or do it now: gofer transcribe NOTE",
+        )
+    else:
+        yield Finding("hearing", OK, f"Whisper {settings.whisper_model} in {folder}")
+
+
+async def _telegram(settings: Settings) -> AsyncIterator[Finding]:
+    import httpx
+
+    if settings.telegram_bot_token is None:
+        yield Finding(
+            "telegram",
+            WARNING,
+            "off: no token",
+            "Make a bot with @BotFather and give its token to gofer init.",
+        )
+        return
+    token = settings.telegram_bot_token.get_secret_value()
+    url = f"{settings.telegram_api_base_url.rstrip('/')}/bot{token}/getMe"
+    try:
+        async with httpx.AsyncClient(timeout=TELEGRAM_TIMEOUT_S) as http:
+            answer = (await http.get(url)).json()
+    except (httpx.HTTPError, ValueError) as error:
+        yield Finding(
+            "telegram",
+            FAILURE,
+            f"cannot be reached ({type(error).__name__})",
+            f"Check the network, and that {settings.telegram_api_base_url} is right.",
+        )
+        return
+    if not answer.get("ok"):
+        yield Finding(
+            "telegram",
+            FAILURE,
+            "refuses the token",
+            "Ask @BotFather for the token again (/token) and run gofer init.",
+        )
+        return
+    yield Finding("telegram", OK, f"@{answer['result'].get('username')}")
+    if not settings.allowed_users:
+        yield Finding(
+            "telegram users",
+            WARNING,
+            "nobody may use the bot",
+            "Send it a message: it tells you your id. Put that into GOFER_ALLOWED_USERS.",
+        )
+
+
+async def _pushes(settings: Settings) -> AsyncIterator[Finding]:
+    from core.notify import Pushes
+
+    problems = await Pushes(settings.notify_urls).problems()
+    for problem in problems:
+        yield Finding("push", FAILURE, "an address is not right", problem)
+    if not settings.notify_urls:
+        yield Finding("push", OK, "off: GOFER_NOTIFY_URLS is empty")
+    elif not problems:
+        yield Finding("push", OK, f"{len(settings.notify_urls)} address(es)")
+
+
+async def _port(settings: Settings) -> AsyncIterator[Finding]:
+    from cli.listening import bind_port
+    from core.errors import UserError
+    from mcp_server.auth import token_place
+
+    where = f"{settings.mcp_host}:{settings.mcp_port}"
+    if _hub_answers(settings.socket):
+        yield Finding("hub", OK, "running")
+    else:
+        yield Finding("hub", OK, "not running; start it with gofer up")
+        try:
+            bind_port(settings.mcp_host, settings.mcp_port).close()
+        except UserError as error:
+            yield Finding("mcp", FAILURE, f"{where} is not free", str(error))
+            return
+    yield Finding("mcp", OK, f"http://{where}/mcp, token in {token_place(settings)}")
+
+
+def _hub_answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+Check = Callable[["Settings"], AsyncIterator[Finding]]
+CHECKS: tuple[Check, ...] = (
+    _home,
+    _git,
+    _agents,
+    _projects,
+    _templates,
+    _model,
+    _telegram,
+    _pushes,
+    _port,
+)
