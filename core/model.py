@@ -33,9 +33,16 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset({Status.EXECUTING, Status.FAILED, Status.CANCELLED}),
     # back to QUEUED: the hub died before the agent's process existed
     Status.EXECUTING: frozenset({Status.STREAMING, Status.QUEUED, Status.FAILED, Status.CANCELLED}),
-    # back to EXECUTING: a transient failure, the agent is started again
+    # back to QUEUED: a passing failure; the agent is started again when its time has come
     Status.STREAMING: frozenset(
-        {Status.WAITING, Status.EXECUTING, Status.COMPLETED, Status.FAILED, Status.CANCELLED}
+        {
+            Status.WAITING,
+            Status.EXECUTING,
+            Status.QUEUED,
+            Status.COMPLETED,
+            Status.FAILED,
+            Status.CANCELLED,
+        }
     ),
     Status.WAITING: frozenset({Status.STREAMING, Status.FAILED, Status.CANCELLED}),
     # a follow-up or retry starts a new run

@@ -1,0 +1,314 @@
+"""Tasks and their runs, to and from rows.
+
+`Stored` is a task with what the engine alone needs to know of it; `save` writes what changed
+between two of them. Functions take `rows` (`Database.read` or `Transaction.rows`), so the same
+query serves inside and outside a transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from core.errors import NotFound
+from core.model import (
+    Failure,
+    Mode,
+    Outcome,
+    Question,
+    Review,
+    Run,
+    Status,
+    Task,
+    Tokens,
+    TurnEnded,
+    Workspace,
+)
+from core.store.database import Transaction
+
+T = TypeVar("T")
+Rows = Callable[[str, Sequence[Any]], Awaitable[list[sqlite3.Row]]]
+
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that looks like something else
+ID_LENGTH = 8
+SHORTEST_PREFIX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    include_uncommitted: bool = False
+    prepared: bool = False  # set-up and the check before the first turn are done
+    check_before: str | None = None  # passed | failed
+    cancel_by: str | None = None  # somebody wants it cancelled; carried out after a crash too
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    started: bool = False  # the agent's process is known to exist or to have existed
+    session: bool = False  # the agent has confirmed its session, so it can be resumed
+    attempt: int = 0  # how often a passing failure started it again
+    fixes: int = 0  # turns spent on a failed check
+    stored_output: int = 0  # characters of output events
+    turn: TurnEnded | None = None  # how the last turn ended, while its work is being looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    task: Task
+    state: TaskState
+    run_state: RunState  # of the last run
+    last_seq: int
+    not_before: float = 0.0
+    worktree: bool = False
+
+    @property
+    def run(self) -> Run:
+        return self.task.runs[-1]
+
+
+def new_id() -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))
+
+
+def moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+async def load(rows: Rows, task_id: str) -> Stored:
+    """Raises NotFound."""
+    found = await select(rows, "tasks.id = ?", (task_id,))
+    if not found:
+        raise NotFound(f"There is no task {task_id}. `gofer tasks` lists them.")
+    return found[0]
+
+
+async def select(rows: Rows, where: str, params: Sequence[Any], *, limit: int = -1) -> list[Stored]:
+    """`where` is SQL over `tasks`; oldest first unless it orders by itself."""
+    order = "" if "ORDER BY" in where else " ORDER BY number"
+    found = await rows(f"SELECT * FROM tasks WHERE {where}{order} LIMIT {limit:d}", params)  # noqa: S608
+    if not found:
+        return []
+    marks = ",".join("?" * len(found))
+    runs: dict[str, list[sqlite3.Row]] = {row["id"]: [] for row in found}
+    for run in await rows(
+        f"SELECT * FROM runs WHERE task_id IN ({marks}) ORDER BY task_id, number",  # noqa: S608
+        list(runs),
+    ):
+        runs[run["task_id"]].append(run)
+    return [_stored(row, runs[row["id"]]) for row in found]
+
+
+async def newest(
+    rows: Rows, *, limit: int, before: str | None, equal: Mapping[str, str]
+) -> list[Stored]:
+    """Newest first, older than the task `before`; `equal` are columns and what they must be."""
+    where = ["1", *(f"{column} = ?" for column in equal)]
+    params: list[Any] = list(equal.values())
+    if before is not None:
+        where.append("number < (SELECT number FROM tasks WHERE id = ?)")
+        params.append(before)
+    return await select(rows, " AND ".join(where) + " ORDER BY number DESC", params, limit=limit)
+
+
+async def full_id(rows: Rows, prefix: str) -> str:
+    """The one task whose id begins so. Raises NotFound."""
+    wanted = prefix.strip().lower()
+    if len(wanted) >= SHORTEST_PREFIX:
+        found = await rows(
+            "SELECT id FROM tasks WHERE id >= ? AND id < ? LIMIT 2", (wanted, wanted + "~")
+        )
+        if len(found) == 1:
+            return str(found[0]["id"])
+        if found:
+            raise NotFound(f"More than one task begins with {prefix}; type more of its id.")
+    raise NotFound(f"There is no task {prefix}. `gofer tasks` lists them.")
+
+
+async def counts(rows: Rows) -> dict[Status, int]:
+    found = await rows("SELECT status, tasks FROM status_counts", ())
+    return {Status(row["status"]): row["tasks"] for row in found if row["tasks"]}
+
+
+async def submitted(rows: Rows, key: str) -> list[Stored]:
+    """The tasks that an earlier submission with this key made."""
+    return await select(rows, "id IN (SELECT task_id FROM submissions WHERE key = ?)", (key,))
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+
+async def insert(tx: Transaction, stored: Stored, key: str | None) -> None:
+    await _insert(tx, "tasks", {"id": stored.task.id, **_task_columns(stored)})
+    for run in stored.task.runs:
+        await _insert(tx, "runs", _run_columns(run, stored.run_state))
+    if key is not None:
+        await tx.execute(
+            "INSERT INTO submissions SELECT ?, ?, COUNT(*) FROM submissions WHERE key = ?",
+            (key, stored.task.id, key),
+        )
+
+
+async def save(tx: Transaction, before: Stored, after: Stored) -> None:
+    """Write the columns that differ, nothing else."""
+    old, new = _task_columns(before), _task_columns(after)
+    await _update(tx, "tasks", after.task.id, _changed(old, new))
+    known = {run.id: run for run in before.task.runs}
+    for run in after.task.runs:
+        if run.id not in known:
+            await _insert(tx, "runs", _run_columns(run, after.run_state))
+        elif run.id == after.run.id:
+            columns = _run_columns(run, after.run_state)
+            was = _run_columns(known[run.id], before.run_state)
+            await _update(tx, "runs", run.id, _changed(was, columns))
+
+
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in new.items() if value != old[name]}
+
+
+async def _insert(tx: Transaction, table: str, columns: Mapping[str, Any]) -> None:
+    marks = ",".join("?" * len(columns))
+    await tx.execute(
+        f"INSERT INTO {table} ({','.join(columns)}) VALUES ({marks})",  # noqa: S608
+        list(columns.values()),
+    )
+
+
+async def _update(tx: Transaction, table: str, key: str, columns: Mapping[str, Any]) -> None:
+    if columns:
+        sets = ",".join(f"{name} = ?" for name in columns)
+        await tx.execute(
+            f"UPDATE {table} SET {sets} WHERE id = ?",  # noqa: S608
+            [*columns.values(), key],
+        )
+
+
+# --- rows ----------------------------------------------------------------------------------------
+
+_WORKSPACE = TypeAdapter(Workspace)
+_QUESTION = TypeAdapter(Question)
+_REVIEW = TypeAdapter(Review)
+_ERROR = TypeAdapter(Failure)
+_TASK_STATE = TypeAdapter(TaskState)
+_RUN_STATE = TypeAdapter(RunState)
+
+
+def _read(adapter: TypeAdapter[T], text: str | None) -> T | None:
+    return None if text is None else adapter.validate_json(text)
+
+
+def _write(adapter: TypeAdapter[Any], value: object) -> str | None:
+    return None if value is None else adapter.dump_json(value).decode()
+
+
+def _stored(row: sqlite3.Row, runs: Iterable[sqlite3.Row]) -> Stored:
+    run_rows = list(runs)
+    task = Task(
+        id=row["id"],
+        title=row["title"],
+        instructions=row["instructions"],
+        prompt=row["prompt"],
+        project=row["project"],
+        agent=row["agent"],
+        mode=Mode(row["mode"]),
+        status=Status(row["status"]),
+        created_at=moment(row["created_at"]),
+        updated_at=moment(row["updated_at"]),
+        template=row["template"],
+        arguments=json.loads(row["arguments"]),
+        origin=row["origin"],
+        base_ref=row["base_ref"],
+        group=row["sibling_of"],
+        after=row["after"],
+        workspace=_read(_WORKSPACE, row["workspace"]),
+        runs=tuple(_run(run) for run in run_rows),
+        answer=row["answer"],
+        question=_read(_QUESTION, row["question"]),
+        review=_read(_REVIEW, row["review"]),
+        error=_read(_ERROR, row["error"]),
+    )
+    return Stored(
+        task,
+        _TASK_STATE.validate_json(row["state"]),
+        _RUN_STATE.validate_json(run_rows[-1]["state"]),
+        row["last_seq"],
+        row["not_before"],
+        bool(row["worktree"]),
+    )
+
+
+def _run(row: sqlite3.Row) -> Run:
+    return Run(
+        id=row["id"],
+        task_id=row["task_id"],
+        number=row["number"],
+        agent=row["agent"],
+        prompt=row["prompt"],
+        session_id=row["session_id"],
+        started_at=None if row["started_at"] is None else moment(row["started_at"]),
+        ended_at=None if row["ended_at"] is None else moment(row["ended_at"]),
+        outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
+        position=row["position"],
+        cost_usd=row["cost_usd"],
+        tokens=Tokens(row["input"], row["output"], row["cached"]),
+    )
+
+
+def _task_columns(stored: Stored) -> dict[str, Any]:
+    task = stored.task
+    return {
+        "title": task.title,
+        "instructions": task.instructions,
+        "prompt": task.prompt,
+        "project": task.project,
+        "agent": task.agent,
+        "mode": task.mode.value,
+        "status": task.status.value,
+        "created_at": task.created_at.timestamp(),
+        "updated_at": task.updated_at.timestamp(),
+        "template": task.template,
+        "arguments": json.dumps(dict(task.arguments)),
+        "origin": task.origin,
+        "base_ref": task.base_ref,
+        "sibling_of": task.group,
+        "after": task.after,
+        "workspace": _write(_WORKSPACE, task.workspace),
+        "answer": task.answer,
+        "question": _write(_QUESTION, task.question),
+        "review": _write(_REVIEW, task.review),
+        "error": _write(_ERROR, task.error),
+        "state": _write(_TASK_STATE, stored.state),
+        "last_seq": stored.last_seq,
+        "not_before": stored.not_before,
+        "worktree": int(stored.worktree),
+    }
+
+
+def _run_columns(run: Run, state: RunState) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "task_id": run.task_id,
+        "number": run.number,
+        "agent": run.agent,
+        "prompt": run.prompt,
+        "session_id": run.session_id,
+        "started_at": run.started_at.timestamp() if run.started_at else None,
+        "ended_at": run.ended_at.timestamp() if run.ended_at else None,
+        "outcome": run.outcome.value if run.outcome else None,
+        "position": run.position,
+        "cost_usd": run.cost_usd,
+        "input": run.tokens.input,
+        "output": run.tokens.output,
+        "cached": run.tokens.cached,
+        "state": _write(_RUN_STATE, state),
+    }
