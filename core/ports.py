@@ -109,7 +109,7 @@ class Agents(Protocol):
 
 
 class Repositories(Protocol):
-    """Implemented by `git_ops.workspace.Repositories`. Errors: GitError and UserError."""
+    """Implemented by `git_ops.repositories.Repositories`. Errors: GitError and UserError."""
 
     async def prepare(
         self,

@@ -1,0 +1,165 @@
+"""Turning what the agent left into commits of ours.
+
+Its own commits come over first, packed by git inside the sandbox and checked object by object on
+arrival; then whatever the work tree holds is committed on top, read through our own index. What
+cannot be kept as the agent meant it is folded into that commit, with a note for the review.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from core.errors import GitError, UnsafeRepository
+from git_ops import worktree
+from git_ops.clone import Clone, Record
+from git_ops.git import Git, fields, sandboxed, shown
+
+Confine = Callable[[Sequence[str]], Sequence[str]]
+
+BUNDLE_LIMIT = 2_000_000_000
+OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+
+
+def snapshot(git: Git, clone: Clone, base: str, parent: str) -> tuple[str, list[str]]:
+    """The tree of the agent's files, and notes on what was odd. Raises UnsafeRepository.
+
+    Nothing of `git`'s work tree runs: it has our configuration, and embedded repositories, whose
+    own configuration git would heed, are committed as the plain files they are.
+    """
+    notes = []
+    git.run("read-tree", "-m", "-i", parent)
+    strange = _unpin_new_submodules(git, clone, base)
+    posing = sorted({*worktree.embedded(git, git.cwd), *strange} - _submodules(git))
+    if posing:
+        names = ", ".join(shown(path) for path in posing[:5])
+        notes.append(
+            f"A repository of its own lay inside ({names}); its files came as plain files."
+        )
+        _plant(git, clone, posing)
+    worktree.shield_submodules(git)
+    added = git.call("add", "--all", "--ignore-errors")
+    if added.status != 0:
+        if b"invalid path" in added.err:
+            raise UnsafeRepository(f"A file name would harm a repository: {added.reason}")
+        notes.append(f"Not everything could be committed: {added.reason}")
+    return git.text("write-tree"), notes
+
+
+def _submodules(git: Git) -> set[bytes]:
+    entries = fields(git.run("ls-files", "--stage", "-z"))
+    return {entry.partition(b"\t")[2] for entry in entries if entry.startswith(worktree.GITLINK)}
+
+
+def _unpin_new_submodules(git: Git, clone: Clone, base: str) -> set[bytes]:
+    """Drop gitlinks that the base does not have; returns their paths.
+
+    They come from commits of the agent's around an embedded repository, whose files nobody else
+    would ever see.
+    """
+    listed = fields(clone.git.run("ls-tree", "-r", "-z", base))
+    known = {line.partition(b"\t")[2] for line in listed if line.startswith(worktree.GITLINK)}
+    new = _submodules(git) - known
+    entries = (b"0 %s\t%s" % (b"0" * len(base), path) for path in new)
+    git.run("update-index", "-z", "--index-info", stdin=b"".join(e + b"\0" for e in entries))
+    return new
+
+
+def _plant(git: Git, clone: Clone, folders: Sequence[bytes]) -> None:
+    """Put an entry below each folder into the index, so that git takes the folder for a plain one.
+
+    `add --all` then descends and drops the entry again, for there is no such file.
+    """
+    empty = clone.git.text("hash-object", "-w", "--stdin").encode()
+    entries = (b"100644 %s\t%s/.gofer-plain" % (empty, folder) for folder in folders)
+    git.run("update-index", "-z", "--index-info", stdin=b"\0".join(entries) + b"\0")
+
+
+def import_commits(
+    clone: Clone, work_tree: Path, head: str, confine: Confine | None
+) -> tuple[str, str | None]:
+    """Bring over the commits that the agent made on top of `head`.
+
+    Returns the new head (or `head`), and a note where the agent's commits could not be kept.
+    """
+    if confine is None:
+        return head, None
+    packed = sandboxed(confine, work_tree, "bundle", "create", "--quiet", "-", "HEAD", f"^{head}")
+    if packed.status != 0:
+        return head, None if b"empty bundle" in packed.err else _folded(packed.reason)
+    try:
+        tip = _unpack(clone, packed.out)
+    except GitError as error:
+        return head, _folded(str(error))
+    if not clone.is_ancestor(head, tip):
+        return head, _folded("it rewrote the branch")
+    return tip, None
+
+
+def _folded(reason: str) -> str:
+    return f"The agent's own commits were folded into one ({reason})."
+
+
+def _unpack(clone: Clone, bundle: bytes) -> str:
+    """Store a bundle's objects, each checked, and return the commit it is for."""
+    header, found, pack = bundle.partition(b"\n\n")
+    tips = [
+        line.split(b" ")[0].decode("ascii", "replace")
+        for line in header.splitlines()
+        if line.endswith(b" HEAD") and not line.startswith((b"-", b"#"))
+    ]
+    if not found or len(tips) != 1 or not OBJECT_ID.fullmatch(tips[0]):
+        raise GitError("its bundle made no sense")
+    limit = f"--max-input-size={BUNDLE_LIMIT}"
+    clone.git.run("index-pack", "--stdin", "--fix-thin", "--strict", limit, stdin=pack)
+    # a pack may leave objects out: walk all that the branch will need
+    clone.git.run("rev-list", "--objects", "--quiet", tips[0], "--not", "--branches")
+    if clone.tip(tips[0]) is None:
+        raise GitError("its head was not a commit")
+    return tips[0]
+
+
+def follow(work_tree: Path, commit: str, confine: Confine | None) -> bool:
+    """Put the agent's own branch and index at our commit, its files untouched. False: it failed."""
+    if confine is None:
+        return False
+    return sandboxed(confine, work_tree, "reset", "--quiet", "--mixed", commit).status == 0
+
+
+def switch(git: Git, commit: str, confine: Confine | None) -> bool:
+    """Make the agent's files those of a commit, written inside the sandbox. False: it failed.
+
+    The agent's repository must be at what its files are. It may lie about the outcome, so the
+    files are compared with the commit through our own index.
+    """
+    if confine is None:
+        return False
+    if sandboxed(confine, git.cwd, "reset", "--quiet", "--hard", commit).status != 0:
+        return False
+    git.run("read-tree", "--reset", commit)
+    worktree.shield_submodules(git)
+    return git.succeeds("update-index", "--refresh")
+
+
+def with_entries_of(
+    clone: Clone, record: Record, head: str, base: str, paths: Sequence[bytes]
+) -> str:
+    """The tree of `head` with these paths as they are in `base`."""
+    scratch = record.folder / "index.scratch"
+    git = clone.git.using(GIT_INDEX_FILE=scratch, GIT_LITERAL_PATHSPECS="1")
+    try:
+        git.run("read-tree", head)
+        gone = (b"0 %s\t%s\0" % (b"0" * len(head), path) for path in paths)
+        listed = fields(git.run("ls-tree", "-r", "-z", "--full-tree", base))
+        kept = (line + b"\0" for line in listed if line.partition(b"\t")[2] in set(paths))
+        git.run("update-index", "-z", "--index-info", stdin=b"".join((*gone, *kept)))
+        return git.text("write-tree")
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def worded(message: str, trailers: Mapping[str, str]) -> str:
+    """A commit message with its trailers, one line each."""
+    lines = [f"{name}: {' '.join(value.split())}" for name, value in trailers.items()]
+    return "\n\n".join(part for part in (message.strip(), "\n".join(lines)) if part)

@@ -1,0 +1,264 @@
+"""Moving a branch of the owner's: by compare and swap, with the files of a checkout of it.
+
+What always holds: the branch moves only from the commit that was expected; a file that the owner
+changed and the move would touch is refused by name, never overwritten; no hook and no filter of
+the repository's choosing runs. While files move we hold the checkout's own `index.lock`, so the
+owner's git waits its turn. A move that a crash cut off is finished (the branch had moved) or
+undone (it had not) by `recover`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import GitError, Refused
+from git_ops.clone import Clone, Record, replace_file
+from git_ops.git import Git, fields, owners, shown
+from git_ops.owner import Checkout, Owner
+
+LOCK_PATIENCE_S = 5.0
+UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
+
+
+class BranchMoved(Refused):
+    """Somebody else moved the branch at the same moment."""
+
+
+def move_branch(
+    owner: Owner, clone: Clone, record: Record, branch: str, old: str | None, new: str
+) -> None:
+    """Move (or make, `old` None) the owner's branch to a commit of ours.
+
+    Raises BranchMoved, or Refused naming the files in the way. Hold the clone's lock.
+    """
+    send(owner, clone, new)
+    checkout = next((place for place in owner.checkouts() if place.branch == branch), None)
+    if checkout is None or old is None:
+        _swap(owner.git, branch, old, new)
+    else:
+        _move_checked_out(checkout, record, branch, old, new)
+
+
+def send(owner: Owner, clone: Clone, commit: str) -> None:
+    """Copy a commit of ours, and what it needs, into the owner's repository. No reference moves."""
+    options = ("--quiet", "--no-tags", "--no-write-fetch-head")
+    git = owner.git.configured("protocol.version=2")  # which lets us name a commit by its id
+    git.run("fetch", *options, "--", clone.path, commit)
+
+
+def _swap(git: Git, branch: str, old: str | None, new: str) -> None:
+    ref = f"refs/heads/{branch}"
+    answer = git.call("update-ref", "-m", "gofer", ref, new, old or "")
+    if answer.status == 0:
+        return
+    if git.maybe("rev-parse", "--verify", "--quiet", ref) != old:
+        raise BranchMoved(f"{branch} moved meanwhile. Look again and repeat.")
+    raise GitError(f"{branch} could not be moved: {answer.reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A checkout in which files move. The record's `move.json` while it lasts."""
+
+    path: str
+    git_dir: str
+    branch: str
+    old: str
+    new: str
+
+    @property
+    def git(self) -> Git:
+        return owners(Path(self.path))
+
+    @property
+    def index(self) -> Path:
+        return Path(self.git_dir) / "index"
+
+    @property
+    def lock(self) -> Path:
+        return Path(self.git_dir) / "index.lock"
+
+    @property
+    def next_index(self) -> Path:
+        return Path(self.git_dir) / "index.gofer"
+
+
+def _move_checked_out(checkout: Checkout, record: Record, branch: str, old: str, new: str) -> None:
+    git = owners(checkout.path)
+    git_dir = git.text("rev-parse", "--absolute-git-dir")
+    place = Place(str(checkout.path), git_dir, branch, old, new)
+    with _index_lock(place, record):
+        if git.maybe("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}") != old:
+            raise BranchMoved(f"{branch} moved meanwhile. Look again and repeat.")
+        _refuse_when_in_the_way(place)
+        shutil.copyfile(place.index, place.next_index)
+        following = _unfiltered(git).using(GIT_INDEX_FILE=place.next_index)
+        try:
+            following.run("read-tree", "-m", "-u", old, new)
+            _swap(git, branch, old, new)
+        except GitError:
+            _put_back(place)
+            raise
+        except BranchMoved:
+            following.run("read-tree", "-m", "-u", new, old)
+            raise
+        place.next_index.replace(place.index)
+
+
+@contextmanager
+def _index_lock(place: Place, record: Record) -> Iterator[None]:
+    """Hold the checkout's index as git itself would; the intent is on disk before."""
+    record.write("move", {name: getattr(place, name) for name in Place.__slots__})
+    claim = Path(place.git_dir) / f"gofer-{record.task_id}"
+    replace_file(claim, _claim(record))
+    deadline = time.monotonic() + LOCK_PATIENCE_S
+    try:
+        while True:
+            try:
+                place.lock.hardlink_to(claim)  # atomic, and shows whose lock it is
+                break
+            except FileExistsError:
+                if time.monotonic() > deadline:
+                    raise Refused(
+                        f"git is busy in {place.path}. Try again when it is done "
+                        f"(or remove {place.lock} if nothing is running)."
+                    ) from None
+                time.sleep(0.05)
+        try:
+            yield
+        finally:
+            place.next_index.unlink(missing_ok=True)
+            place.lock.unlink(missing_ok=True)
+    finally:
+        claim.unlink(missing_ok=True)
+        record.forget("move")
+
+
+def _claim(record: Record) -> bytes:
+    return f"held by gofer for task {record.task_id}\n".encode()
+
+
+def recover(record: Record) -> str | None:
+    """Finish or undo a move that a crash cut off. Returns what was done, in words."""
+    values = record.read("move")
+    if values is None:
+        return None
+    place = Place(**values)
+    done = None
+    if _holds(place, record):
+        if place.git.maybe("rev-parse", "--verify", f"refs/heads/{place.branch}") == place.new:
+            if place.next_index.exists():
+                place.next_index.replace(place.index)
+            done = f"Finished moving {place.branch} in {place.path}."
+        else:
+            _put_back(place)
+            done = f"Undid a half-made move of {place.branch} in {place.path}."
+        place.next_index.unlink(missing_ok=True)
+        place.lock.unlink()
+    (Path(place.git_dir) / f"gofer-{record.task_id}").unlink(missing_ok=True)
+    record.forget("move")
+    return done
+
+
+def _holds(place: Place, record: Record) -> bool:
+    try:
+        return place.lock.read_bytes() == _claim(record)
+    except FileNotFoundError:
+        return False
+
+
+def _refuse_when_in_the_way(place: Place) -> None:
+    """Raises Refused for a merge under way and for files that the owner changed."""
+    if any((Path(place.git_dir) / name).exists() for name in UNDER_WAY):
+        raise Refused(f"{place.path} is in the middle of a merge. Finish it first.")
+    touched = _touched(place.git, place.old, place.new)
+    dirty = _dirty(place.git)
+    files = {path for path in touched if path in dirty}
+    files |= {path for path, added in touched.items() if added and _occupied(place, path, touched)}
+    if files:
+        names = ", ".join(shown(path) for path in sorted(files)[:10])
+        more = f" and {len(files) - 10} more" if len(files) > 10 else ""
+        raise Refused(
+            f"{place.branch} is checked out in {place.path} with changes in the way: "
+            f"{names}{more}. Commit or put them aside first."
+        )
+
+
+def _touched(git: Git, old: str, new: str) -> dict[bytes, bool]:
+    """Paths that differ, and whether the move adds them."""
+    parts = fields(git.run("diff-tree", "-r", "-z", "--name-status", "--no-renames", old, new))
+    return {path: status == b"A" for status, path in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _dirty(git: Git) -> set[bytes]:
+    """Paths with staged or unstaged changes, untracked files included."""
+    options = ("--porcelain=v1", "-z", "--no-renames", "--untracked-files=all")
+    return {line[3:] for line in fields(git.run("status", *options, "--ignore-submodules=all"))}
+
+
+def _occupied(place: Place, path: bytes, touched: dict[bytes, bool]) -> bool:
+    """Something that git does not track (ignored files too) lies where the move adds a file."""
+    root = os.fsencode(place.path)
+    parts = path.split(b"/")
+    for depth in range(1, len(parts)):
+        parent = b"/".join(parts[:depth])
+        full = os.path.join(root, parent)  # noqa: PTH118 - bytes
+        if os.path.lexists(full) and (os.path.islink(full) or not os.path.isdir(full)):  # noqa: PTH112,PTH114
+            return parent not in touched
+    full = os.path.join(root, path)  # noqa: PTH118
+    if os.path.isdir(full) and not os.path.islink(full):  # noqa: PTH112,PTH114
+        inside = (
+            os.path.relpath(os.path.join(folder, name), root)  # noqa: PTH118
+            for folder, _, names in os.walk(full)
+            for name in names
+        )
+        return any(name not in touched for name in inside)
+    return os.path.lexists(full)
+
+
+def _put_back(place: Place) -> None:
+    """Undo a half-made switch of files from old to new: whatever is not the owner's own edit."""
+    scratch = Path(place.git_dir) / "index.gofer-scratch"
+    scratch.unlink(missing_ok=True)
+    git = _unfiltered(place.git)
+    try:
+        later = git.using(GIT_INDEX_FILE=scratch)
+        later.run("read-tree", place.new)
+        later.call("update-index", "-q", "--refresh")
+        parts = fields(later.run("diff-files", "-z", "--name-status", "--ignore-submodules=all"))
+        differing = dict(zip(parts[1::2], parts[::2], strict=True))
+    finally:
+        scratch.unlink(missing_ok=True)
+    restore = []
+    for path, added in _touched(git, place.old, place.new).items():
+        if path in differing and differing[path] != b"D" and not _cut_short(place, git, path):
+            continue  # still the old content, or an edit of the owner's since
+        if not added:
+            restore.append(path)
+        elif differing.get(path) != b"D":
+            (Path(place.path) / os.fsdecode(path)).unlink(missing_ok=True)
+    if restore:
+        git.run("checkout-index", "-f", "-z", "--stdin", stdin=b"\0".join(restore) + b"\0")
+
+
+def _cut_short(place: Place, git: Git, path: bytes) -> bool:
+    """The file holds a beginning of the new content: the write was cut off."""
+    found = Path(place.path) / os.fsdecode(path)
+    if found.is_symlink() or not found.is_file():
+        return False
+    whole = git.call("cat-file", "blob", f"{place.new}:{os.fsdecode(path)}")
+    return whole.status == 0 and whole.out.startswith(found.read_bytes())
+
+
+def _unfiltered(git: Git) -> Git:
+    """Without the owner's own filter programs, but for LFS: a change could be what they run."""
+    listed = git.maybe("config", "--name-only", "--get-regexp", r"^filter\.") or ""
+    names = {line.split(".", 1)[1].rsplit(".", 1)[0] for line in listed.splitlines()} - {"lfs"}
+    keys = ("smudge=", "clean=", "process=", "required=false")
+    return git.configured(*(f"filter.{name}.{key}" for name in sorted(names) for key in keys))

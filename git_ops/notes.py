@@ -1,0 +1,107 @@
+"""What deserves a look in a change: rules as data, in the order in which they are told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.model import FileChange
+
+SHOWN = 5  # file names in one note
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A note about changed files whose path matches; `statuses` empty means any change."""
+
+    words: str
+    path: re.Pattern[str]
+    statuses: frozenset[str] = frozenset()
+
+
+def _rule(words: str, path: str, *statuses: str) -> Rule:
+    return Rule(words, re.compile(path, re.IGNORECASE), frozenset(statuses))
+
+
+RULES = (
+    _rule(
+        "Makes tools run code",
+        r"(^|/)(\.claude|\.codex|\.gemini|\.cursor|\.husky|\.githooks|\.vscode|\.idea"
+        r"|\.devcontainer)/|(^|/)(\.mcp\.json|\.gitattributes|\.gitmodules|\.lfsconfig|\.envrc"
+        r"|\.pre-commit-config\.yaml|lefthook\.ya?ml|\.npmrc|\.yarnrc(\.yml)?|conftest\.py"
+        r"|sitecustomize\.py|\.pth)$",
+    ),
+    _rule(
+        "Changes what CI does",
+        r"^\.(github|gitlab|circleci|buildkite|woodpecker|forgejo|gitea)/"
+        r"|(^|/)(\.gitlab-ci\.yml|\.travis\.yml|Jenkinsfile|azure-pipelines\.yml"
+        r"|bitbucket-pipelines\.yml|\.woodpecker\.ya?ml|appveyor\.yml)$",
+    ),
+    _rule(
+        "Changes dependencies",
+        r"(^|/)(package(-lock)?\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?"
+        r"|pyproject\.toml|poetry\.lock|uv\.lock|Pipfile(\.lock)?|setup\.(py|cfg)"
+        r"|requirements[^/]*\.(txt|in)|Cargo\.(toml|lock)|go\.(mod|sum)|Gemfile(\.lock)?"
+        r"|composer\.(json|lock)|pom\.xml|build\.gradle(\.kts)?|[^/]*\.csproj|mix\.(exs|lock))$",
+    ),
+    _rule(
+        "Changes tests",
+        r"(^|/)(tests?|__tests__|specs?)/|(^|/)test_[^/]*\.py$|_test\.(py|go|rb|exs)$"
+        r"|\.(test|spec)\.[a-z]+$|Tests?\.(java|kt|cs|swift)$",
+        "modified",
+        "deleted",
+        "renamed",
+        "mode",
+    ),
+    _rule("Deletes", r"", "deleted"),
+    _rule("Changes modes or types", r"", "mode"),
+    _rule(
+        "Looks like a secret",
+        r"(^|/)(\.env(\.[^/]*)?|id_(rsa|dsa|ecdsa|ed25519)|credentials(\.json)?|\.netrc|\.pgpass"
+        r"|[^/]*\.(pem|key|p12|pfx|jks|keystore|kdbx))$",
+        "added",
+        "modified",
+        "renamed",
+    ),
+)
+
+SECRETS = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}\b"
+    r"|\bgithub_pat_\w{22,}|\bglpat-[\w-]{20,}|\bxox[abposr]-[\w-]{10,}|\bsk-[A-Za-z0-9_-]{32,}"
+    r"|\bAIza[\w-]{35}\b|\b\d{8,10}:AA[\w-]{33}\b"
+    r"|(?i:(?:secret|passw(?:or)?d|api_?key|token)\w*[\"']?\s*[:=]\s*[\"'][^\s\"']{12,}[\"'])"
+)
+
+
+def notes_on(files: Sequence[FileChange]) -> list[str]:
+    """What the names and kinds of the changed files say."""
+    notes = []
+    for rule in RULES:
+        hits = [file.path for file in files if _applies(rule, file)]
+        if hits:
+            notes.append(f"{rule.words}: {listed(hits)}.")
+    return notes
+
+
+def _applies(rule: Rule, file: FileChange) -> bool:
+    if rule.statuses and file.status not in rule.statuses:
+        return False
+    return any(rule.path.search(name) for name in (file.path, file.old_path) if name is not None)
+
+
+def secrets_in(diff: str) -> list[str]:
+    """Files of a unified diff with added lines that look like secrets; never the secret itself."""
+    hits: dict[str, None] = {}
+    current = ""
+    for line in diff.splitlines():
+        if line.startswith("+++ "):
+            current = line.removeprefix("+++ ").removeprefix("b/")
+        elif line.startswith("+") and len(line) < 5000 and SECRETS.search(line):
+            hits[current] = None
+    return [f"Adds what looks like a secret: {listed(list(hits))}."] if hits else []
+
+
+def listed(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return ", ".join(paths[:SHOWN]) + more

@@ -1,0 +1,139 @@
+"""The owner's repository, as the owner set it up: read here, moved only by `git_ops.landing`."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import UserError
+from core.model import TrackedFile
+from git_ops.git import Git, fields, owners, shown
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A folder of the owner's in which a branch is checked out."""
+
+    path: Path
+    branch: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    path: Path
+    git: Git
+
+    @classmethod
+    def at(cls, path: Path) -> Owner:
+        """Raises UserError for a folder that is no repository of its own."""
+        if not path.is_dir():
+            raise UserError(f"There is no folder {path}. Mend the project's path, or remove it.")
+        found = cls(path, owners(path))
+        answer = found.git.call("rev-parse", "--git-dir")
+        if answer.status == 0:
+            return found
+        if "dubious ownership" in answer.reason:
+            raise UserError(
+                f"{path} belongs to another user. If you trust it: "
+                f"git config --global --add safe.directory '{path}'"
+            )
+        raise UserError(
+            f"{path} is not a git repository. Make it one: "
+            f"cd '{path}' && git init && git add . && git commit -m Start"
+        )
+
+    def resolve(self, ref: str) -> str:
+        """The commit id that a branch, tag or commit names. Raises UserError."""
+        commit = self.git.maybe(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
+        )
+        if commit is not None:
+            return commit
+        if ref == "HEAD":
+            raise UserError(
+                f"{self.path} has no commit yet. Make one: git add . && git commit -m Start"
+            )
+        known = ", ".join(self.branches()[:10])
+        raise UserError(f"{self.path.name} has no branch, tag or commit {ref!r}. It has: {known}.")
+
+    def tip(self, branch: str) -> str | None:
+        return self.git.maybe("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}")
+
+    def branches(self) -> list[str]:
+        """Local branches, the most recently used first."""
+        listing = ("for-each-ref", "--sort=-committerdate", "--format=%(refname:lstrip=2)")
+        return self.git.text(*listing, "refs/heads").splitlines()
+
+    def current_branch(self) -> str | None:
+        """None for a detached head."""
+        return self.git.maybe("symbolic-ref", "--quiet", "--short", "HEAD")
+
+    def identity(self) -> dict[str, str]:
+        """Who commits are by, as environment variables of git."""
+        name = self.git.maybe("config", "--get", "user.name") or "Gofer"
+        email = self.git.maybe("config", "--get", "user.email") or "gofer@localhost"
+        return {
+            "GIT_AUTHOR_NAME": name,
+            "GIT_AUTHOR_EMAIL": email,
+            "GIT_COMMITTER_NAME": name,
+            "GIT_COMMITTER_EMAIL": email,
+        }
+
+    def file(self, name: str) -> Path:
+        """A file of the git directory of this checkout, e.g. `index`."""
+        return self.path / self.git.text("rev-parse", "--git-path", name)
+
+    def checkouts(self) -> list[Checkout]:
+        """Every work tree of the repository, linked ones included."""
+        found = []
+        listing = self.git.run("worktree", "list", "--porcelain", "-z")
+        for block in listing.split(b"\0\0"):
+            about = dict(line.partition(b" ")[::2] for line in block.split(b"\0") if line)
+            if b"worktree" not in about or b"bare" in about or b"prunable" in about:
+                continue
+            branch = about.get(b"branch", b"").decode("utf-8", "surrogateescape")
+            path = Path(about[b"worktree"].decode("utf-8", "surrogateescape"))
+            found.append(Checkout(path, branch.removeprefix("refs/heads/") or None))
+        return found
+
+    def snapshot_tree(self, objects: Path) -> str:
+        """The tree of the checkout as it lies there, untracked files included.
+
+        New objects go to `objects` (which must have those of HEAD); nothing here is written.
+        """
+        with tempfile.TemporaryDirectory(prefix="gofer-") as folder:
+            index = Path(folder) / "index"
+            if self.file("index").exists():
+                shutil.copyfile(self.file("index"), index)  # so that unchanged files are not read
+            git = self.git.using(GIT_INDEX_FILE=index, GIT_OBJECT_DIRECTORY=objects)
+            git.run("read-tree", "--reset", "HEAD")
+            git.run("add", "--all")
+            return git.text("write-tree")
+
+    def tracked_files(self) -> list[TrackedFile]:
+        """Files of the checked-out commit; links and submodules are left out."""
+        found = []
+        for entry in fields(
+            self.git.run("ls-tree", "-r", "-z", "--full-tree", self.resolve("HEAD"))
+        ):
+            about, _, path = entry.partition(b"\t")
+            mode, _, blob = about.decode().split(" ")
+            if mode.startswith("100"):
+                found.append(TrackedFile(shown(path), blob))
+        return found
+
+    def read_blobs(self, blobs: Sequence[str]) -> dict[str, bytes]:
+        """Contents by id; ids that are not there are left out."""
+        asked = [blob for blob in dict.fromkeys(blobs) if blob.isalnum()]
+        rest = self.git.run("cat-file", "--batch", stdin="\n".join(asked).encode())
+        found = {}
+        for blob in asked:
+            header, _, rest = rest.partition(b"\n")
+            if header.endswith(b" missing"):
+                continue
+            size = int(header.rsplit(b" ", 1)[1])
+            found[blob], rest = rest[:size], rest[size + 1 :]
+        return found

@@ -1,0 +1,190 @@
+"""Sending a task's branch to the remote and asking for it to be pulled.
+
+Pushes with the owner's own credentials and configuration, without hooks, one branch of ours and
+nothing else. A remote branch that moved by another hand is refused, never overwritten.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from core.errors import GitError, Refused, UserError
+from git_ops.clone import Clone, Origin, Record
+from git_ops.git import NETWORK_TIMEOUT_S, execute
+from git_ops.landing import send
+from git_ops.merge import require_head
+from git_ops.owner import Owner
+
+# host, path of the repository -> page that compares two branches
+COMPARE = {
+    "github": "https://{host}/{path}/compare/{target}...{branch}?expand=1",
+    "gitlab": (
+        "https://{host}/{path}/-/merge_requests/new"
+        "?merge_request[source_branch]={branch}&merge_request[target_branch]={target}"
+    ),
+    "bitbucket": "https://{host}/{path}/pull-requests/new?source={branch}&dest={target}",
+    "gitea": "https://{host}/{path}/compare/{target}...{branch}",
+}
+ADDRESS = re.compile(
+    r"(?:(?:https?|ssh|git)://(?:[^/@]*@)?(?P<host>[^/:]+)(?::\d+)?/|(?:[^/@:]+@)?(?P<scp>[^/:]+):)"
+    r"(?P<path>[^:].*?)(?:\.git)?/?"
+)
+URL = re.compile(r"https?://\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Where the branch goes. `url` is where pushes go, without any password."""
+
+    name: str
+    url: str
+    target: str  # branch over there that the change is meant for
+
+    @property
+    def host(self) -> str | None:
+        found = ADDRESS.fullmatch(self.url)
+        return (found["host"] or found["scp"]) if found else None
+
+    @property
+    def path(self) -> str | None:
+        found = ADDRESS.fullmatch(self.url)
+        return found["path"] if found else None
+
+    def compare_link(self, branch: str) -> str | None:
+        """The web page that opens a pull request; None for a host of an unknown kind."""
+        if self.host is None or self.path is None:
+            return None
+        kind = _kind(self.host)
+        if kind is None:
+            return None
+        safe = "/" if kind in ("github", "gitea") else ""
+        return COMPARE[kind].format(
+            host=self.host,
+            path=quote(self.path),
+            target=quote(self.target, safe=safe),
+            branch=quote(branch, safe=safe),
+        )
+
+
+def _kind(host: str) -> str | None:
+    names = {"codeberg.org": "gitea", "forgejo": "gitea"}
+    for word in (*names, *COMPARE):
+        if word in host:
+            return names.get(word, word)
+    return None
+
+
+def remote_of(owner: Owner, origin: Origin) -> Remote:
+    """The target's own remote, else `origin`, else the only one. Raises UserError without one."""
+    names = owner.git.text("remote").splitlines()
+    target = origin.target or owner.current_branch() or "main"
+    configured = owner.git.maybe("config", "--get", f"branch.{target}.remote")
+    name = next((n for n in (configured, "origin", *names[:1]) if n in names), None)
+    if name is None:
+        raise UserError(
+            f"{owner.path.name} has no remote to push to. "
+            "Add one (git remote add origin URL), or merge here instead."
+        )
+    merges = owner.git.maybe("config", "--get", f"branch.{target}.merge") or target
+    address = owner.git.text("remote", "get-url", "--push", "--", name)
+    bare = re.sub(r"(?<=://)[^/@]*@", "", address)
+    return Remote(name, bare, merges.removeprefix("refs/heads/"))
+
+
+def plan(owner: Owner, clone: Clone, origin: Origin) -> str:
+    """What `open_` would push and open, in words."""
+    remote = remote_of(owner, origin)
+    tip = clone.tip_of(origin.branch)
+    count = clone.git.text("rev-list", "--count", tip, f"^{origin.base}")
+    commits = "1 commit" if count == "1" else f"{count} commits"
+    how = _program(remote)
+    then = f"open a pull request with {how}" if how else "give you the link that opens one"
+    return (
+        f"Push {origin.branch} ({commits}, up to {tip[:10]}) to {remote.name} ({remote.url}), "
+        f"then {then}, into {remote.target}. Nothing else is pushed."
+    )
+
+
+def open_(
+    owner: Owner,
+    clone: Clone,
+    record: Record,
+    origin: Origin,
+    *,
+    expected_head: str,
+    title: str,
+    body: str,
+) -> str:
+    """Push, and return the address of the pull request, else of the page that opens one."""
+    tip = clone.tip_of(origin.branch)
+    require_head(tip, expected_head)
+    if tip == origin.base:
+        raise Refused("The task changed nothing, so there is nothing to send.")
+    if origin.snapshot:
+        raise Refused(
+            "The task started from your uncommitted changes, which a pull request would carry. "
+            "Merge it here instead."
+        )
+    remote = remote_of(owner, origin)
+    with clone.lock():
+        send(owner, clone, tip)
+    push(owner, record, remote, origin.branch, tip)
+    return _open_with_program(owner, remote, origin.branch, title, body) or (
+        remote.compare_link(origin.branch) or f"{origin.branch} is on {remote.name} ({remote.url})."
+    )
+
+
+def push(owner: Owner, record: Record, remote: Remote, branch: str, tip: str) -> None:
+    """Bring the remote's branch to `tip` if it is where we last put it (or not there at all)."""
+    ref = f"refs/heads/{branch}"
+    before = (record.read("pushed") or {}).get(remote.name, "")
+    lease = f"--force-with-lease={ref}:{before}"
+    options = ("--no-verify", "--no-follow-tags", "--recurse-submodules=no", "--porcelain")
+    target = ("--", remote.name, f"{tip}:{ref}")
+    answer = owner.git.call("push", *options, lease, *target, timeout_s=NETWORK_TIMEOUT_S)
+    if answer.status != 0:
+        if b"stale info" in answer.out + answer.err:
+            raise Refused(
+                f"{branch} on {remote.name} was changed by someone else, so it is left alone."
+            )
+        raise GitError(f"The push to {remote.name} failed: {answer.reason}")
+    record.write("pushed", {**(record.read("pushed") or {}), remote.name: tip})
+
+
+def _program(remote: Remote) -> str | None:
+    """`gh` or `glab`, where it is installed and logged in to the remote's host."""
+    if remote.host is None:
+        return None
+    kind = _kind(remote.host)
+    name = {"github": "gh", "gitlab": "glab"}.get(kind or "")
+    return name if name and shutil.which(name) else None
+
+
+def _open_with_program(
+    owner: Owner, remote: Remote, branch: str, title: str, body: str
+) -> str | None:
+    """The address of the new (or existing) pull request; None where it could not be opened."""
+    program = _program(remote)
+    into = remote.target
+    repository = f"{remote.host}/{remote.path}"
+    commands = {
+        "gh": ["pr", "create", "--repo", repository, "--head", branch, "--base", into,
+               "--title", title, "--body", body],
+        "glab": ["mr", "create", "--repo", repository, "--source-branch", branch,
+                 "--target-branch", into, "--title", title, "--description", body, "--yes"],
+    }  # fmt: skip
+    if program is None:
+        return None
+    leaked = owner.git.forgets
+    answer = execute(
+        ["env", *leaked, program, *commands[program]],
+        cwd=owner.path,
+        stdin=b"",
+        timeout_s=NETWORK_TIMEOUT_S,
+    )
+    # an existing pull request is an error to both programs, and its address is in the message
+    addresses = URL.findall((answer.out + b"\n" + answer.err).decode("utf-8", "replace"))
+    return addresses[-1] if addresses else None

@@ -1,0 +1,83 @@
+"""What a task changed, and a word on what deserves a look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.errors import NotFound
+from core.model import FileChange
+from git_ops.clone import Clone
+from git_ops.git import shown
+
+STATUSES = {"A": "added", "D": "deleted", "M": "modified", "R": "renamed", "T": "mode"}
+
+
+def changes(clone: Clone, base: str, head: str) -> tuple[FileChange, ...]:
+    """Files that differ, renames found, in git's order."""
+    options = ("-r", "-z", "-M", "--raw", "--numstat", "--no-ext-diff", "--no-textconv")
+    parts = iter(clone.git.run("diff-tree", *options, base, head).split(b"\0")[:-1])
+    kinds: dict[bytes, tuple[str, bytes | None]] = {}
+    found = []
+    for part in parts:
+        if part.startswith(b":"):
+            path, kind, old_path = _raw(part, parts)
+            kinds[path] = (kind, old_path)
+        else:
+            path, added, removed = _numstat(part, parts)
+            kind, old_path = kinds[path]
+            old = shown(old_path) if old_path is not None else None
+            found.append(FileChange(shown(path), added, removed, kind, old))
+    return tuple(found)
+
+
+def _raw(part: bytes, rest: Iterator[bytes]) -> tuple[bytes, str, bytes | None]:
+    old_mode, new_mode, old_blob, new_blob, letter = part.decode().split(" ")
+    path, old_path = next(rest), None
+    if letter.startswith("R"):
+        path, old_path = next(rest), path
+    kind = STATUSES.get(letter[0], "modified")
+    if kind == "modified" and old_blob == new_blob and old_mode != new_mode:
+        kind = "mode"
+    return path, kind, old_path
+
+
+def _numstat(part: bytes, rest: Iterator[bytes]) -> tuple[bytes, int | None, int | None]:
+    added, removed, path = part.split(b"\t", 2)
+    if not path:  # a rename: both names follow
+        next(rest)
+        path = next(rest)
+    if added == b"-":
+        return path, None, None
+    return path, int(added), int(removed)
+
+
+def diff(clone: Clone, base: str, head: str, path: str | None = None) -> str:
+    """Unified diff as text; binary files are named only. Raises NotFound for an unchanged path."""
+    options = ("-r", "-p", "-M", "--no-ext-diff", "--no-textconv", "--no-color", "--full-index")
+    wanted: list[bytes] = []
+    if path is not None:
+        wanted = raw_paths(clone, base, head).get(path, [])
+        if not wanted:
+            raise NotFound(f"{path} is not among the changed files.")
+    git = clone.git.using(GIT_LITERAL_PATHSPECS="1")
+    return git.run("diff-tree", *options, base, head, "--", *wanted).decode("utf-8", "replace")
+
+
+def raw_paths(clone: Clone, base: str, head: str) -> dict[str, list[bytes]]:
+    """The bytes of each changed path, by how it is shown; of a rename both names."""
+    parts = iter(clone.git.run("diff-tree", "-r", "-z", "-M", "--raw", base, head).split(b"\0"))
+    found = {}
+    for part in parts:
+        if part.startswith(b":"):
+            path, _, old_path = _raw(part, parts)
+            found[shown(path)] = [path] if old_path is None else [old_path, path]
+    return found
+
+
+def checkpoints(clone: Clone, base: str, head: str) -> list[tuple[str, str]]:
+    """(commit, subject) from newest to oldest, the base last."""
+    listed = ("log", "--no-show-signature", "--format=%H%x00%s", f"{base}..{head}")
+    based = ("log", "-1", "--no-show-signature", "--format=%H%x00%s", base)
+    lines = [line for ask in (listed, based) for line in clone.git.run(*ask).splitlines()]
+    split = (line.partition(b"\0") for line in lines)
+    return [(commit.decode(), shown(subject)) for commit, _, subject in split]

@@ -1,0 +1,45 @@
+"""Bringing order back at start, after whatever ended the last process."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from git_ops import worktree
+from git_ops.clone import Clone, Record
+from git_ops.git import ours
+from git_ops.landing import recover
+
+
+def sweep(home: Path, known: Collection[str]) -> list[str]:
+    """Finish or undo moves that were cut off; remove files of tasks that do not exist.
+
+    Commits are never removed: the tip of an unknown task's branch is kept. Returns what was done,
+    in words. Nothing else may be using the home.
+    """
+    done = []
+    for path in sorted((home / "repos").glob("*.git")):
+        clone = Clone(path, ours(path))
+        for stale in path.rglob("*.lock"):
+            stale.unlink()
+        for record in clone.records():
+            moved = recover(record)
+            if moved:
+                done.append(moved)
+            if record.task_id not in known:
+                done += _keep(clone, record)
+    for folder in sorted((home / "worktrees").glob("*/*")):
+        if folder.name not in known:
+            worktree.remove(folder)
+            done.append(f"Removed {folder}, which belongs to no task.")
+    return done
+
+
+def _keep(clone: Clone, record: Record) -> list[str]:
+    origin = record.origin()
+    tip = clone.tip(f"refs/heads/{origin.branch}") if origin else None
+    if origin is None or tip is None:
+        return []
+    clone.git.run("update-ref", f"refs/gofer/kept/{origin.branch}", tip)
+    clone.git.run("update-ref", "-d", f"refs/heads/{origin.branch}", tip)
+    return [f"Kept {origin.branch} of an unknown task as refs/gofer/kept/{origin.branch}."]

@@ -1,0 +1,263 @@
+"""One task's branch and files, from being made to being removed.
+
+Everything here is synchronous; `git_ops.repositories` runs it in threads. The branch in our clone
+is the truth: files can be made anew from it at any time, at the same place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from core.errors import GitError, NotFound, Refused
+from core.model import Project, Workspace
+from git_ops import checkpoint, worktree
+from git_ops.checkpoint import Confine
+from git_ops.clone import Clone, Origin, Record, folder_name
+from git_ops.owner import Owner
+from git_ops.publish import publish, withdraw
+from git_ops.review import raw_paths
+
+Sandboxed = Callable[[Sequence[str], Workspace], Sequence[str]]
+
+T = TypeVar("T")
+
+LEFT_OVER = "Work left uncommitted"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where one task works: the owner's repository, our clone, the task's record and files."""
+
+    project: Project
+    owner: Owner
+    clone: Clone
+    record: Record
+    path: Path
+    sandboxed: Sandboxed | None
+
+    @classmethod
+    def of(cls, home: Path, project: Project, task_id: str, sandboxed: Sandboxed | None) -> Site:
+        clone = Clone.of(home, project.name)
+        record = clone.record(task_id)
+        path = home / "worktrees" / folder_name(project.name) / task_id
+        return cls(project, Owner.at(project.path), clone, record, path, sandboxed)
+
+    # --- making ----------------------------------------------------------------------------------
+
+    def prepare(self, slug: str, base: str | None, include_uncommitted: bool) -> Workspace:
+        with self.record.lock():
+            origin = self.record.origin()
+            if origin is None:
+                with self.clone.lock():
+                    self.clone.refresh(self.owner)
+                    origin = self._branch_off(slug, base, include_uncommitted)
+            return self._furnished(origin)
+
+    def _branch_off(self, slug: str, base: str | None, include_uncommitted: bool) -> Origin:
+        name = base or self.project.base or "HEAD"
+        commit = self.owner.resolve(name)
+        if self.clone.tip(commit) is None:
+            self.clone.take(self.owner, commit)
+        target = self.owner.current_branch() if name == "HEAD" else name
+        if target is not None and self.owner.tip(target) is None:
+            target = None
+        start = self._with_uncommitted(commit) if include_uncommitted else commit
+        branch = branch_name(self.record.task_id, slug)
+        self.clone.git.run("update-ref", f"refs/heads/{branch}", start)
+        origin = Origin(branch, start, target, snapshot=start != commit)
+        self.record.start(origin)
+        return origin
+
+    def _with_uncommitted(self, commit: str) -> str:
+        if self.owner.resolve("HEAD") != commit:
+            raise Refused(
+                "Uncommitted changes belong to the checked-out commit; leave out the base."
+            )
+        tree = self.owner.snapshot_tree(self.clone.path / "objects")
+        if tree == self.clone.tree(commit):
+            return commit
+        message = "Uncommitted changes of the owner's"
+        return self.clone.commit(tree, [commit], message, self.owner.identity())
+
+    def _furnished(self, origin: Origin) -> Workspace:
+        """The workspace with its files, which are made unless they are all there."""
+        if self.record.read("ready") is None or not self.path.is_dir():
+            self.record.forget("ready")
+            worktree.write_excludes(self.record, self.project, self.owner)
+            tip = self.clone.tip_of(origin.branch)
+            worktree.build(self.clone, self.record, self.path, origin, tip, self.owner)
+            worktree.furnish(self.project, self.path, confined=self.sandboxed is not None)
+            self.record.write("ready", {})
+        return self.workspace(origin)
+
+    def workspace(self, origin: Origin) -> Workspace:
+        return Workspace(
+            path=self.path,
+            project=self.project.name,
+            branch=origin.branch,
+            base=origin.base,
+            head=self.clone.tip_of(origin.branch),
+            mounts=worktree.mounts(self.clone, self.project, self.path),
+        )
+
+    def origin(self) -> Origin:
+        origin = self.record.origin()
+        if origin is None:
+            raise NotFound(f"The task {self.record.task_id} has no branch here.")
+        return origin
+
+    def _confine(self, origin: Origin) -> Confine | None:
+        if self.sandboxed is None:
+            return None
+        sandboxed, workspace = self.sandboxed, self.workspace(origin)
+        return lambda command: sandboxed(command, workspace)
+
+    def locked(self, act: Callable[[Owner, Clone, Record, Origin], T]) -> T:
+        """Do something to the owner's branches, alone."""
+        with self.record.lock(), self.clone.lock():
+            return act(self.owner, self.clone, self.record, self.origin())
+
+    # --- turns -----------------------------------------------------------------------------------
+
+    def checkpoint(self, message: str, trailers: Mapping[str, str]) -> Workspace:
+        with self.record.lock():
+            origin = self.origin()
+            before = self.clone.tip_of(origin.branch)
+            after = self._save(origin, checkpoint.worded(message, trailers))
+            if after != before:
+                self._agent_follows(origin, after)
+            self._publish(origin)
+            return self.workspace(origin)
+
+    def _save(self, origin: Origin, message: str) -> str:
+        """Commit everything there is to our branch; the agent's files stay as they are."""
+        head = self.clone.tip_of(origin.branch)
+        git = worktree.look(self.clone, self.record, self.path)
+        tip, folded = checkpoint.import_commits(self.clone, self.path, head, self._confine(origin))
+        tree, notes = checkpoint.snapshot(git, self.clone, origin.base, tip)
+        if tree != self.clone.tree(tip):
+            tip = self.clone.commit(tree, [tip], message, self.owner.identity())
+        if tip != head:
+            with self.clone.lock():
+                self.clone.move(f"refs/heads/{origin.branch}", tip, head)
+        for note in (folded, *notes):
+            if note:
+                self.record.note(tip, note)
+        return tip
+
+    def _agent_follows(self, origin: Origin, commit: str) -> None:
+        if not checkpoint.follow(self.path, commit, self._confine(origin)):
+            worktree.give_repository(self.clone, self.record, self.path, origin, commit, self.owner)
+
+    def _publish(self, origin: Origin) -> None:
+        if self.clone.tip_of(origin.branch) == origin.base and not self._published(origin):
+            return  # nothing to see yet
+        with self.clone.lock():
+            self.clone.refresh(self.owner)
+            publish(self.owner, self.clone, self.record, origin.branch)
+
+    def _published(self, origin: Origin) -> bool:
+        return self.clone.tip(f"refs/gofer/published/{origin.branch}") is not None
+
+    def undo(self, wanted: str | None) -> Workspace:
+        with self.record.lock():
+            origin = self.origin()
+            head = self._save(origin, LEFT_OVER)
+            target = self._earlier(origin, head) if wanted is None else self._known(origin, wanted)
+            undone = f"refs/gofer/undone/{self.record.task_id}/{head}"
+            self.clone.git.run("update-ref", undone, head)
+            self._go_to(origin, head, target)
+            return self.workspace(origin)
+
+    def _earlier(self, origin: Origin, head: str) -> str:
+        if head == origin.base:
+            raise Refused("There is nothing to undo: the branch is where it started.")
+        return self.clone.git.text("rev-parse", "--verify", f"{head}^")
+
+    def _known(self, origin: Origin, wanted: str) -> str:
+        """A commit of this task's, undone ones included, by its id or the start of it."""
+        undone = f"--glob=refs/gofer/undone/{self.record.task_id}/"
+        listed = ("rev-list", undone, f"refs/heads/{origin.branch}", f"^{origin.base}")
+        known = [*self.clone.git.text(*listed).splitlines(), origin.base]
+        matches = [commit for commit in known if len(wanted) >= 4 and commit.startswith(wanted)]
+        if len(matches) != 1:
+            raise NotFound(f"{wanted} is not one checkpoint of this task; see its checkpoints.")
+        return matches[0]
+
+    def _go_to(self, origin: Origin, head: str, target: str) -> None:
+        """Move branch, files and the agent's repository from `head` (all saved) to `target`."""
+        self._agent_follows(origin, head)
+        git = worktree.look(self.clone, self.record, self.path)
+        if not checkpoint.switch(git, target, self._confine(origin)):
+            worktree.check_out(self.clone, self.record, self.path, target)
+            worktree.give_repository(self.clone, self.record, self.path, origin, target, self.owner)
+        with self.clone.lock():
+            self.clone.move(f"refs/heads/{origin.branch}", target, head)
+        self._publish(origin)
+
+    def revert_files(self, paths: Sequence[str]) -> Workspace:
+        with self.record.lock():
+            origin = self.origin()
+            head = self._save(origin, LEFT_OVER)
+            known = raw_paths(self.clone, origin.base, head)
+            missing = [path for path in paths if path not in known]
+            if missing:
+                raise NotFound(f"Not among the changed files: {', '.join(missing)}.")
+            wanted = [raw for path in paths for raw in known[path]]
+            tree = checkpoint.with_entries_of(self.clone, self.record, head, origin.base, wanted)
+            message = f"Put back {', '.join(paths[:3])}{' and more' if len(paths) > 3 else ''}"
+            commit = self.clone.commit(tree, [head], message, self.owner.identity())
+            self._go_to(origin, head, commit)
+            return self.workspace(origin)
+
+    # --- removing --------------------------------------------------------------------------------
+
+    def discard(self) -> None:
+        with self.record.lock():
+            origin = self.record.origin()
+            if origin is None or self.clone.tip(f"refs/heads/{origin.branch}") is None:
+                worktree.remove(self.path)
+                return
+            self._remove_files(origin)
+            with self.clone.lock():
+                tip = self.clone.tip_of(origin.branch)
+                self.clone.git.run("update-ref", f"refs/gofer/kept/{origin.branch}", tip)
+                withdraw(self.owner, self.clone, origin.branch)
+                self.clone.git.run("update-ref", "-d", f"refs/heads/{origin.branch}", tip)
+
+    def restore(self) -> Workspace:
+        with self.record.lock():
+            origin = self.origin()
+            kept = f"refs/gofer/kept/{origin.branch}"
+            tip = self.clone.tip(kept)
+            if tip is not None and self.clone.tip(f"refs/heads/{origin.branch}") is None:
+                with self.clone.lock():
+                    self.clone.move(f"refs/heads/{origin.branch}", tip, None)
+                    self.clone.git.run("update-ref", "-d", kept)
+            workspace = self._furnished(origin)
+            self._publish(origin)
+            return workspace
+
+    def remove_files(self) -> None:
+        with self.record.lock():
+            self._remove_files(self.origin())
+
+    def _remove_files(self, origin: Origin) -> None:
+        """Save what is uncommitted, then free the disk."""
+        if self.record.read("ready") is not None and self.path.is_dir():
+            try:
+                self._save(origin, LEFT_OVER)
+            except GitError as error:
+                self.record.note(self.clone.tip_of(origin.branch), f"Left uncommitted: {error}")
+        self.record.forget("ready")
+        worktree.remove(self.path)
+
+
+def branch_name(task_id: str, slug: str) -> str:
+    """`gofer/<id>-<slug>`, whatever the slug holds: lower-case letters, digits and hyphens."""
+    words = re.sub(r"[^a-z0-9]+", "-", slug.lower())[:40].strip("-")
+    return f"gofer/{task_id}-{words}" if words else f"gofer/{task_id}"

@@ -1,0 +1,210 @@
+"""The files of a task, and the agent's own repository in them.
+
+The agent gets a whole, ordinary repository (`.git` and all) that borrows its objects from our
+clone, which it can read but not write. Nothing in it is trusted: we never run git there outside
+the sandbox, and look at the files through our own git directory and index instead.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.errors import UnsafeRepository, UserError
+from core.model import Mount, Project
+from git_ops.clone import Clone, Origin, Record
+from git_ops.git import Git, fields
+from git_ops.owner import Owner
+
+GITLINK = b"160000 "
+
+
+def look(clone: Clone, record: Record, work_tree: Path) -> Git:
+    """Our git over the agent's files."""
+    if work_tree.is_symlink() or not work_tree.is_dir():
+        raise UnsafeRepository(f"{work_tree} is no longer a folder; the task's files are gone.")
+    excluded = f"core.excludesFile={record.exclude}"
+    return clone.git.over(work_tree, record.index).configured(excluded)
+
+
+def build(
+    clone: Clone, record: Record, work_tree: Path, origin: Origin, tip: str, owner: Owner
+) -> None:
+    """Make the files and the agent's repository. What lies there already is removed."""
+    remove(work_tree)
+    work_tree.mkdir(parents=True)
+    record.index.unlink(missing_ok=True)
+    check_out(clone, record, work_tree, tip)
+    give_repository(clone, record, work_tree, origin, tip, owner)
+
+
+def check_out(clone: Clone, record: Record, work_tree: Path, commit: str) -> None:
+    """Make the files be those of a commit; what is excluded stays."""
+    git = look(clone, record, work_tree).configured("checkout.workers=0")
+    git.run("read-tree", "--reset", "-u", commit)
+    shield_submodules(git)
+
+
+def shield_submodules(git: Git) -> None:
+    """Never look into submodules: git would run their own fsmonitor to learn their state."""
+    entries = fields(git.run("ls-files", "--stage", "-z"))
+    links = [entry.partition(b"\t")[2] for entry in entries if entry.startswith(GITLINK)]
+    if links:
+        paths = b"\0".join(links) + b"\0"
+        git.run("update-index", "--skip-worktree", "-z", "--stdin", stdin=paths)
+
+
+def give_repository(
+    clone: Clone, record: Record, work_tree: Path, origin: Origin, tip: str, owner: Owner
+) -> None:
+    """Replace the agent's repository by a fresh one whose branch is at `tip`."""
+    fresh = work_tree.parent / f".{work_tree.name}.git"
+    remove(fresh)
+    for folder in ("objects/info", "objects/pack", "refs/heads", "refs/tags", "info"):
+        (fresh / folder).mkdir(parents=True)
+    identity = owner.identity()
+    branches = {origin.branch: tip, **({origin.target: origin.base} if origin.target else {})}
+    files = {
+        "HEAD": f"ref: refs/heads/{origin.branch}\n",
+        "packed-refs": "".join(
+            f"{commit} refs/heads/{name}\n" for name, commit in sorted(branches.items())
+        ),
+        "objects/info/alternates": f"{clone.path / 'objects'}\n",
+        "info/exclude": record.exclude.read_text("utf-8", "surrogateescape"),
+        "config": _config(tip, identity["GIT_AUTHOR_NAME"], identity["GIT_AUTHOR_EMAIL"]),
+    }
+    for name, content in files.items():
+        (fresh / name).write_text(content, "utf-8", "surrogateescape")
+    shutil.copyfile(record.index, fresh / "index")
+    if (clone.path / "shallow").exists():
+        shutil.copyfile(clone.path / "shallow", fresh / "shallow")
+    remove(work_tree / ".git")
+    fresh.rename(work_tree / ".git")
+
+
+def _config(commit: str, name: str, email: str) -> str:
+    sha256 = len(commit) == 64
+    settings = {
+        "core": {
+            "repositoryFormatVersion": "1" if sha256 else "0",
+            "bare": "false",
+            "fileMode": "true",
+            "logAllRefUpdates": "true",
+        },
+        "extensions": {"objectFormat": "sha256"} if sha256 else {},
+        "user": {"name": _quoted(name), "email": _quoted(email)},
+        "commit": {"gpgSign": "false"},
+    }
+    return "".join(
+        f"[{section}]\n" + "".join(f"\t{key} = {value}\n" for key, value in values.items())
+        for section, values in settings.items()
+        if values
+    )
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
+
+
+def write_excludes(record: Record, project: Project, owner: Owner) -> None:
+    """What is never committed: the owner's own excludes, and what we put into the work tree."""
+    lines = []
+    excludes = owner.file("info/exclude")
+    if excludes.is_file():
+        lines.append(excludes.read_text("utf-8", "surrogateescape"))
+    for name in (*project.copy, *project.link):
+        escaped = "".join(f"\\{char}" if char in "\\*?[]!# " else char for char in name)
+        lines.append(f"/{escaped.strip('/')}")
+    record.exclude.parent.mkdir(parents=True, exist_ok=True)
+    record.exclude.write_text("\n".join(lines) + "\n", "utf-8", "surrogateescape")
+
+
+def furnish(project: Project, work_tree: Path, *, confined: bool) -> None:
+    """Copy in the project's untracked files; make the places where its folders will show.
+
+    Without a sandbox nothing can be shown read-only, so such folders are symbolic links.
+    """
+    for name in project.copy:
+        source, target = _both_ends(project, work_tree, name)
+        if source.is_file() and not os.path.lexists(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+            shutil.copymode(source, target)
+    for name in project.link:
+        source, target = _both_ends(project, work_tree, name)
+        if source.is_dir() and not os.path.lexists(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.mkdir() if confined else target.symlink_to(source)
+
+
+def mounts(clone: Clone, project: Project, work_tree: Path) -> tuple[Mount, ...]:
+    """What the sandbox shows besides the work tree: borrowed objects, and linked folders.
+
+    A linked folder shows at its own place too, where scripts of a virtual environment expect it.
+    """
+    objects = clone.path / "objects"
+    shown = [Mount(objects, objects)]
+    for name in project.link:
+        source, target = _both_ends(project, work_tree, name)
+        if source.is_dir() and target.is_dir() and not target.is_symlink():
+            shown += [Mount(source, target), Mount(source, source)]
+    return tuple(shown)
+
+
+def _both_ends(project: Project, work_tree: Path, name: str) -> tuple[Path, Path]:
+    """Where a file lies in the owner's folder and where it goes; both stay inside for sure."""
+    inner = Path(name)
+    source, target = project.path / inner, work_tree / inner
+    inside = (
+        source.resolve().is_relative_to(project.path.resolve())
+        and target.parent.resolve().is_relative_to(work_tree.resolve())
+        and inner.parts[:1] != (".git",)
+    )
+    if inner.is_absolute() or ".." in inner.parts or not inner.parts or not inside:
+        raise UserError(
+            f"projects.toml: {name!r} of {project.name} lies outside of {project.path}; "
+            "copy and link take paths inside the project."
+        )
+    return source, target
+
+
+def embedded(git: Git, work_tree: Path) -> list[bytes]:
+    """Folders inside the work tree that pose as repositories of their own, ignored ones aside."""
+    found = []
+    top = os.fsencode(work_tree)
+    for folder, folders, files in os.walk(top):
+        if folder == top:
+            folders[:] = [name for name in folders if name != b".git"]
+        elif b".git" in folders or b".git" in files:
+            found.append(os.path.relpath(folder, top))
+            folders[:] = [name for name in folders if name != b".git"]
+    return [path for path in found if path not in _ignored(git, found)]
+
+
+def _ignored(git: Git, paths: Sequence[bytes]) -> set[bytes]:
+    if not paths:
+        return set()
+    listed = b"\0".join(paths) + b"\0"
+    return set(fields(git.call("check-ignore", "-z", "--stdin", stdin=listed).out))
+
+
+def remove(path: Path) -> None:
+    """Remove a folder or file whatever its modes, without following a link out of it."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path, onerror=_unlock_and_retry)
+
+
+def _unlock_and_retry(function: object, path: str, _: object) -> None:
+    """A folder that forbids writing hides its files from removal; it is ours, so open it."""
+    parent = Path(path).parent
+    parent.chmod(0o700)
+    if not os.path.islink(path):  # noqa: PTH114
+        Path(path).chmod(0o700)
+    if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112,PTH114
+        shutil.rmtree(path)
+    else:
+        Path(path).unlink(missing_ok=True)
