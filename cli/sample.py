@@ -60,24 +60,6 @@ FILES: Mapping[str, str] = {
     ".gitignore": "__pycache__/\n",
 }
 
-# what the rehearsal agent does with it
-SCRIPT: tuple[Mapping[str, object], ...] = (
-    {"plan": ["Read the cart and its tests", "Mend the total", "Run the tests"]},
-    {"text": "The discount is a percentage, but it is taken off as an amount."},
-    {
-        "edit": {
-            "path": "src/cart.py",
-            "old": "return full - self.discount",
-            "new": "return full * (100 - self.discount) / 100",
-        }
-    },
-    {"bash": CHECK},
-    {
-        "text": "The discount was taken off as an amount instead of a percentage. "
-        "I mended `Cart.total` in src/cart.py; the existing tests are unchanged and pass."
-    },
-)
-
 
 def write(folder: Path) -> None:
     for name, text in FILES.items():
