@@ -1,0 +1,159 @@
+"""Hearing, as the rest of Gofer sees it: a voice note in, what was meant out.
+
+The sound goes to the model in its child process; what comes back is matched to the project's names
+and read for its intent here in the parent, in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from core.model import Heard, HeardWord, Project, TrackedFile
+from voice.corrections import Corrections
+from voice.listener import Listener, Model
+from voice.understanding import Understood, understand
+from voice.vocabulary import Vocabulary
+
+IDLE_S = 600.0
+USUAL = ("en", "de", "es", "fr")  # languages taken when the sound alone does not decide
+
+
+class Sources(Protocol):
+    """What hearing needs of the repositories."""
+
+    async def tracked_files(self, project: Project) -> Sequence[TrackedFile]: ...
+
+    async def read_blobs(self, project: Project, blobs: Sequence[str]) -> Mapping[str, bytes]: ...
+
+    async def branches(self, project: Project) -> Sequence[str]: ...
+
+
+class Transcriber:
+    """Implements `core.ports.Hearing`."""
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        cache: Path,
+        repositories: Sources,
+        projects: Callable[[], Sequence[Project]],
+        language: str | None = None,
+        templates: Sequence[str] = (),
+        agents: Sequence[str] = (),
+        preload: bool = False,
+        idle_s: float = IDLE_S,
+    ) -> None:
+        """`language` may name several ("de,en"): the note decides between them."""
+        self._model = model
+        self._language = language
+        self._repositories = repositories
+        self._projects = projects
+        self._templates = templates
+        self._agents = agents
+        self._preload = preload
+        self._listener = Listener(model, cache, idle_s=idle_s)
+        self._corrections = Corrections(cache / "corrections")
+        self._vocabularies: dict[str, Vocabulary] = {}
+
+    async def load(self, on_progress: Callable[[float], None] | None = None) -> None:
+        """Have the model ready ahead of the first note, fetched if need be. Raises UserError."""
+        await self._listener.load(on_progress or _ignore)
+
+    async def hear(
+        self,
+        audio: Path,
+        *,
+        project: Project | None = None,
+        language: str | None = None,
+        recent_files: Sequence[str] = (),
+        on_progress: Callable[[float], None] | None = None,
+    ) -> Heard:
+        started = time.monotonic()
+        spoken = [part.strip() for part in (language or self._language or "").split(",") if part]
+        request = {
+            "audio": str(audio),
+            "language": spoken[0] if len(spoken) == 1 else None,
+            "usual": spoken or USUAL,
+        }
+        found, model = await self._listener.hear(request, on_progress or _ignore)
+        text: str = found["text"]
+        understood = await self._understand(text, project, found["language"], recent_files)
+        return Heard(
+            text=understood.text,
+            raw_text=text,
+            language=found["language"],
+            duration_s=found["duration_s"],
+            seconds=time.monotonic() - started,
+            no_speech=not text,
+            words=tuple(HeardWord(**word) for word in found["words"]),
+            replacements=understood.replacements,
+            intent=understood.intent,
+            notice=self._notice(model, spoken),
+        )
+
+    async def understand(
+        self, text: str, *, project: Project | None = None, recent_files: Sequence[str] = ()
+    ) -> Heard:
+        started = time.monotonic()
+        understood = await self._understand(text, project, None, recent_files)
+        return Heard(
+            text=understood.text,
+            raw_text=text,
+            language=None,
+            duration_s=0.0,
+            seconds=time.monotonic() - started,
+            replacements=understood.replacements,
+            intent=understood.intent,
+        )
+
+    async def warm(self, project: Project) -> None:
+        await self._vocabulary(project)
+        if self._preload:
+            await self.load()
+
+    async def correct(self, project: Project, heard: str, written: str) -> None:
+        await asyncio.to_thread(self._corrections.remember, project.name, heard, written)
+
+    async def close(self) -> None:
+        await self._listener.close()
+
+    async def _understand(
+        self, text: str, project: Project | None, language: str | None, recent: Sequence[str]
+    ) -> Understood:
+        vocabulary = await self._vocabulary(project)
+        corrections = self._corrections.of(project.name) if project else {}
+        return await asyncio.to_thread(
+            understand,
+            text,
+            vocabulary,
+            projects=[one.name for one in self._projects()],
+            templates=self._templates,
+            agents=self._agents,
+            language=language,
+            recent_files=recent,
+            corrections=corrections,
+        )
+
+    async def _vocabulary(self, project: Project | None) -> Vocabulary:
+        if project is None:
+            return Vocabulary(())
+        files = await self._repositories.tracked_files(project)
+        branches = await self._repositories.branches(project)
+        return Vocabulary.of_paths(files, branches=branches)
+
+    def _notice(self, model: Model, spoken: Sequence[str]) -> str | None:
+        if model.english_only and any(language != "en" for language in spoken):
+            return (
+                f"The Whisper model {self._model} understands English only. Set"
+                " GOFER_WHISPER_MODEL to one without .en for other languages."
+            )
+        return None
+
+
+def _ignore(_done: float) -> None:
+    pass

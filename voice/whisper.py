@@ -1,0 +1,236 @@
+"""The model: a note's samples to words, in a window cut to the note where that can be trusted.
+
+Whisper pads whatever it hears to 30 seconds, and for a short note most of the time goes into
+listening to nothing. Here the encoder gets what there is and a margin behind it; a passage about
+which `guards.doubt` finds something is heard again the library's own way. Measured margins and
+settings: bench/hearing.py.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import ctranslate2
+import numpy as np
+from faster_whisper import WhisperModel
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import get_suppressed_tokens, merge_punctuations
+from numpy.typing import NDArray
+
+from core.errors import UserError
+from core.model import HeardWord
+from voice import guards
+from voice.audio import RATE, Samples
+from voice.guards import Passage
+from voice.language import choose
+from voice.speech import Piece, Span, pieces
+
+log = logging.getLogger(__name__)
+
+FRAMES_PER_S = 100
+MARGIN = 300  # frames of padding behind the sound; with less, notes come out repeated
+LEAST_FRAMES = 400
+BEAM = 5
+TOKENS_PER_S = 8  # fast speech takes about five
+BEFORE, BEHIND = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Words with times in the note; `text` is empty when nobody spoke."""
+
+    text: str
+    words: tuple[HeardWord, ...]
+    language: str | None
+    duration_s: float
+    reheard: int = 0  # pieces for which the full window was needed
+
+
+class Whisper:
+    """One loaded model. Not for several threads at once."""
+
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
+        kind = "int8" if device == "cpu" else "int8_float16"
+        self.model = WhisperModel(
+            str(folder), device=device, compute_type=kind, cpu_threads=threads()
+        )
+        self.english_only = not self.model.model.is_multilingual
+        self.device = device
+
+    def hear(
+        self,
+        samples: Samples,
+        *,
+        language: str | None,
+        usual: Sequence[str],
+        on_progress: Callable[[float], None],
+    ) -> Transcript:
+        """`language` None: found from the sound, in favour of the `usual` ones."""
+        texts: list[str] = []
+        words: list[HeardWord] = []
+        reheard = 0
+        found = pieces(samples)
+        for done, piece in enumerate(found):
+            passage, language, again = self.hear_piece(piece, language, usual)
+            reheard += again
+            if not guards.is_invented(passage, piece.seconds):
+                texts.append(passage.text.strip())
+                words.extend(_in_note(word, piece) for word in passage.words)
+            on_progress((done + 1) / len(found))
+        duration = samples.size / RATE
+        return Transcript(" ".join(texts), tuple(words), language, duration, reheard)
+
+    def hear_piece(
+        self, piece: Piece, language: str | None, usual: Sequence[str]
+    ) -> tuple[Passage, str, bool]:
+        encoded = self._encode(piece)
+        language = self._language(encoded, piece, language, usual)
+        passage = self._decode(encoded, piece, language)
+        if guards.doubt(passage, piece.seconds) is None:
+            return passage, language, False
+        return self._hear_in_full(piece, language), language, True
+
+    def _encode(self, piece: Piece) -> ctranslate2.StorageView:
+        features = self.model.feature_extractor(piece.samples)
+        frames = max(features.shape[-1] + MARGIN, LEAST_FRAMES)
+        frames = min(frames + frames % 2, self.model.feature_extractor.nb_max_frames)
+        return self.model.encode(_fitted(features, frames))
+
+    def _language(
+        self,
+        encoded: ctranslate2.StorageView,
+        piece: Piece,
+        language: str | None,
+        usual: Sequence[str],
+    ) -> str:
+        if self.english_only:
+            return "en"
+        if language is not None:
+            return language
+        found = self.model.model.detect_language(encoded)[0]
+        return choose([(token[2:-2], share) for token, share in found], piece.seconds, usual)
+
+    def _decode(self, encoded: ctranslate2.StorageView, piece: Piece, language: str) -> Passage:
+        tokenizer = Tokenizer(
+            self.model.hf_tokenizer, not self.english_only, task="transcribe", language=language
+        )
+        prompt = self.model.get_prompt(tokenizer, [], without_timestamps=True)
+        most = len(prompt) + 20 + round(TOKENS_PER_S * piece.seconds)
+        most = min(most, self.model.max_length)
+        result = self.model.model.generate(
+            encoded,
+            [prompt],
+            beam_size=BEAM,
+            max_length=most,
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),
+        )[0]
+        tokens = result.sequences_ids[0]
+        return Passage(
+            text=tokenizer.decode(tokens).strip(),
+            words=self._align(encoded, tokenizer, tokens, piece),
+            logprob=result.scores[0] * len(tokens) / (len(tokens) + 1),
+            no_speech=result.no_speech_prob,
+            cut_off=len(prompt) + len(tokens) >= most,
+        )
+
+    def _align(
+        self,
+        encoded: ctranslate2.StorageView,
+        tokenizer: Tokenizer,
+        tokens: Sequence[int],
+        piece: Piece,
+    ) -> tuple[HeardWord, ...]:
+        spoken = [token for token in tokens if token < tokenizer.eot]
+        frames = round(piece.seconds * FRAMES_PER_S)
+        found = self.model.find_alignment(tokenizer, [spoken], encoded, frames)
+        if not found:
+            return ()
+        merge_punctuations(found[0], BEFORE, BEHIND)
+        return whole_words(
+            HeardWord(part["word"], float(part["start"]), float(part["end"]), part["probability"])
+            for part in found[0]
+        )
+
+    def _hear_in_full(self, piece: Piece, language: str) -> Passage:
+        """The library's own way: the full window, and warmer tries where it fails."""
+        found, _ = self.model.transcribe(
+            piece.samples,
+            language=language,
+            beam_size=BEAM,
+            condition_on_previous_text=False,
+            word_timestamps=True,
+        )
+        segments = list(found)
+        return Passage(
+            text=" ".join(segment.text.strip() for segment in segments),
+            words=whole_words(
+                HeardWord(word.word, word.start, word.end, word.probability)
+                for segment in segments
+                for word in segment.words or ()
+            ),
+            logprob=min((segment.avg_logprob for segment in segments), default=0.0),
+            no_speech=max((segment.no_speech_prob for segment in segments), default=1.0),
+        )
+
+
+def whole_words(parts: Iterable[HeardWord]) -> tuple[HeardWord, ...]:
+    """Whisper's parts (" cart", ".py") as words between spaces ("cart.py")."""
+    words: list[HeardWord] = []
+    for part in parts:
+        text, probability = part.word.strip(), round(float(part.probability), 3)
+        if words and text and not part.word.startswith(" "):
+            last = words[-1]
+            probability = min(last.probability, probability)
+            words[-1] = HeardWord(last.word + text, last.start, part.end, probability)
+        elif text:
+            words.append(HeardWord(text, part.start, part.end, probability))
+    return tuple(words)
+
+
+def threads() -> int:
+    """All cores that this process may use; beyond eight there is nothing to gain."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(usable or 1, 8)
+
+
+def _fitted(features: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+    """Cut or padded with zeros (what faster-whisper pads with, and better than silence)."""
+    features = features[:, :frames]
+    return np.pad(features, ((0, 0), (0, frames - features.shape[-1])))
+
+
+def _in_note(word: HeardWord, piece: Piece) -> HeardWord:
+    return HeardWord(
+        word.word, piece.in_note(word.start), piece.in_note(word.end), word.probability
+    )
+
+
+def open_model(folder: Path, device: str) -> Whisper:
+    """`device` auto takes a CUDA card where there is one, and the processor where that fails.
+
+    A card can be there and yet fail at the first use (a missing library, no memory left), so the
+    model has to hear something before it is believed. Raises UserError for a damaged folder.
+    """
+    if device != "cpu" and ctranslate2.get_cuda_device_count():
+        try:
+            return _proved(Whisper(folder, "cuda"))
+        except (RuntimeError, ValueError) as error:
+            log.warning("CUDA does not work (%s); the processor is used.", error)
+    try:
+        return Whisper(folder)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise UserError(
+            f"The Whisper model in {folder} cannot be loaded ({error}). Remove the folder to have"
+            " it fetched again, or set GOFER_WHISPER_MODEL to another one."
+        ) from None
+
+
+def _proved(whisper: Whisper) -> Whisper:
+    whisper.hear_piece(Piece(np.zeros(RATE, np.float32), (Span(0, RATE),)), "en", ())
+    return whisper
