@@ -192,6 +192,8 @@ class Bot:
         redact.register(token)
         for name in ("httpx", "httpcore"):  # they log addresses, and the token is in these
             logging.getLogger(name).setLevel(logging.WARNING)
+        # what it logs is raised, too, and told in one line
+        logging.getLogger("telegram.request").setLevel(logging.CRITICAL)
         return (
             ApplicationBuilder()
             .token(token)

@@ -26,7 +26,7 @@ from telegram import (
     ReplyParameters,
 )
 from telegram.constants import CallbackQueryLimit, MessageLimit
-from telegram.error import BadRequest, NetworkError, RetryAfter
+from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
 from bot.cards import Card
 from bot.text import Rich, fit, head
@@ -175,7 +175,7 @@ class Sender:
 
     async def toast(self, query_id: str, text: str = "", *, alert: bool = False) -> None:
         """Answer a tap. Goes round the gate: the phone shows a spinner until then."""
-        with suppress(BadRequest, NetworkError, RetryAfter):  # too old, or soon of no use
+        with suppress(TelegramError):  # too old, or soon of no use
             await self._bot.answer_callback_query(query_id, head(text, TOAST), show_alert=alert)
 
     async def stop(self) -> None:
@@ -203,8 +203,8 @@ class Sender:
                     log.info("Telegram asks to leave a chat alone for %.0f s.", seconds)
                     if not patient:
                         raise TransientError("Telegram asked to wait.", seconds) from None
-                except NetworkError as error:
-                    if isinstance(error, BadRequest):
+                except TelegramError as error:
+                    if not passing(error):
                         raise
                     if not patient:
                         raise TransientError(f"Telegram cannot be reached: {error}.") from None
@@ -252,6 +252,13 @@ class Sender:
             every_s = self._pace.group_every_s if group else self._pace.every_s
             self._gates[chat_id] = _Gate(every_s, self._pace.burst)
         return self._gates[chat_id]
+
+
+def passing(error: TelegramError) -> bool:
+    """An outage. What a broken gateway says has no class of its own."""
+    if isinstance(error, NetworkError):
+        return not isinstance(error, BadRequest)
+    return type(error) is TelegramError
 
 
 async def _marked(text: Rich, call: Callable[[Rich], Awaitable[T]]) -> T:

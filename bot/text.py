@@ -46,7 +46,7 @@ class Rich:
 
 
 def plain(text: str) -> Rich:
-    return Rich(redact(text))
+    return Rich(_clean(text))
 
 
 def bold(text: str) -> Rich:
@@ -71,7 +71,7 @@ def quote(text: str, *, folded: bool = False) -> Rich:
 
 def markdown(text: str) -> Rich:
     """What agents write. Text that cannot be read as Markdown is shown as it is."""
-    text = redact(text)
+    text = _clean(text)
     try:
         shown, marks = convert(text, latex_escape=False)
     except Exception:  # noqa: BLE001 - somebody else's parser over anybody's text
@@ -122,8 +122,13 @@ def tail(text: str, units: int) -> str:
     return raw[-units * 2 :].decode("utf-16-le", "ignore") if len(raw) > units * 2 else text
 
 
+def _clean(text: str) -> str:
+    """Without secrets, and without halves of characters, which cannot be sent."""
+    return redact(text).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def _marked(kind: str, text: str, language: str | None = None) -> Rich:
-    text = redact(text)
+    text = _clean(text)
     if not text.strip():
         return Rich(text)
     return Rich(text, (Mark(kind, 0, utf16_len(text), language=language),))

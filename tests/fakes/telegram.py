@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -109,7 +110,7 @@ class FakeTelegram:
 
     def flood(self, chat_id: int, seconds: float) -> None:
         """Answer every call for this chat with 429 until then; calls meanwhile are noted."""
-        self._floods[chat_id] = (time.monotonic() + seconds, max(1, round(seconds)))
+        self._floods[chat_id] = (time.monotonic() + seconds, math.ceil(seconds))
 
     @property
     def unconfirmed(self) -> list[int]:
@@ -178,6 +179,7 @@ class FakeTelegram:
             given = await _parameters(form)
         chat = given.get("chat_id")
         self.calls.append((time.monotonic(), name, chat))
+        await self._tell()
         if self.down:
             return PlainTextResponse("Bad Gateway", 502)
         try:
