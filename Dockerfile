@@ -2,7 +2,7 @@
 # under a user id of their own, and see only what is mounted here.
 #
 #   docker build -t gofer .
-#   docker run -d --name gofer --env-file .env -v gofer-home:/home/gofer/.gofer \
+#   docker run -d --name gofer --env-file .env -v gofer-home:/data \
 #     -v ~/src/app:/projects/app -p 127.0.0.1:8765:8765 gofer
 FROM python:3.12-slim
 
@@ -18,10 +18,11 @@ RUN pip install --no-cache-dir .
 ARG AGENTS=""
 RUN if [ -n "$AGENTS" ]; then npm install --global $AGENTS && npm cache clean --force; fi
 
-RUN useradd --create-home gofer && mkdir -p /projects && chown gofer /projects
-USER gofer
-WORKDIR /home/gofer
-ENV GOFER_PROJECTS=/projects GOFER_SANDBOX=container GOFER_MCP_HOST=0.0.0.0
+# Gofer itself is root inside; each agent runs as this user, who can write nothing but its workspace
+RUN useradd --uid 61000 --create-home gofer-agent && mkdir -p /projects
+VOLUME /data
+WORKDIR /data
+ENV GOFER_HOME=/data GOFER_PROJECTS=/projects GOFER_SANDBOX=container GOFER_MCP_HOST=0.0.0.0
 EXPOSE 8765
 HEALTHCHECK CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8765/healthz', timeout=5)"]
 CMD ["gofer", "up"]
