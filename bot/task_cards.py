@@ -22,9 +22,11 @@ from core.model import (
     Task,
 )
 
-ANSWER = 1500  # units of the agent's last message on a card; a longer one is sent before it, whole
-FILES = 12
-TAIL = 900
+ANSWER = 1200  # units of the agent's last message on a card; a longer one is sent before it, whole
+FILES = 10
+TAIL = 600
+NOTES = 4
+NOTE = 120
 TITLE = 120
 
 STATUS_WORDS = {
@@ -85,7 +87,7 @@ def ended_card(task: Task) -> Card:
     parts = [
         join([_verdict(task), plain(_figures(task))]),
         fit(markdown(task.answer or ""), ANSWER) if task.answer else "",
-        plain(task.error.message) if task.error and task.status is Status.FAILED else "",
+        fit(plain(task.error.message), 400) if task.error and task.status is Status.FAILED else "",
         *(_review(review) if review else ()),
         code(task.branch) if task.branch and review and review.files else "",
     ]
@@ -270,14 +272,19 @@ def _review(review: Review) -> Iterable[Rich]:
             [plain(f"✗ The check failed.{before}"), pre(tail(review.check_tail.strip(), TAIL))]
         )
     if review.notes:
-        yield join([italic("Worth a look:"), *(plain(f"• {text}") for text in review.notes[:8])])
+        yield join(
+            [
+                italic("Worth a look:"),
+                *(plain(f"• {shorten(text, NOTE)}") for text in review.notes[:NOTES]),
+            ]
+        )
 
 
 def _file(change: FileChange) -> Rich:
     letter = {"added": "A", "deleted": "D", "renamed": "R"}.get(change.status, "M")
     counts = "binary" if change.added is None else f"+{change.added} −{change.removed or 0}"
     name = f"{change.old_path} → {change.path}" if change.old_path else change.path
-    return plain(f"{letter} ") + code(shorten(name, 160)) + f" {counts}"
+    return plain(f"{letter} ") + code(shorten(name, 80)) + f" {counts}"
 
 
 def _size(task: Task) -> str:
