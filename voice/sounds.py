@@ -71,8 +71,8 @@ _RULES = r"""
 tion(?=s?$)→S@n ssion→S@n sion→Z@n cian→S@n tious→S@s cious→S@s tial→S@l cial→S@l ture(?=s?$)→C@r
 ough→O augh→O igh→Y eigh→E ^wr→r ^kn→n ^gn→n ^ps→s mb$→m ^x→z x→ks ^wh→w wh→w
 tch→C ch→C sch→sk sh→S th→T ph→f ck→k dge→J gg→g gin$→gIn ^gi(?=[tfvg])→gI ng$→N ng(?=[sk])→N
-nk→Nk qu→kw q→k ^c(?=[eiy])→s sc(?=[eiy])→s cc(?=[eiy])→ks c(?=[eiy])→s cc→k c→k ^ge→J ge$→J ge(?=s$)→J
-g(?=[iy])→J gh→g g→g
+nk→Nk qu→kw q→k ^c(?=[eiy])→s sc(?=[eiy])→s cc(?=[eiy])→ks c(?=[eiy])→s cc→k c→k
+^ge→J ge$→J ge(?=s$)→J g(?=[iy])→J gh→g g→g
 ^s(?=chema)→s ss→s (?<=[aeiou])s(?=[aeiou])→z (?<=[aeiou])s(?=e$)→z s→s zz→z z→z
 bb→b b→b dd→d d→d ff→f f→f ^h→h h→h j→J kk→k k→k ll→l l→l mm→m m→m nn→n n→n pp→p p→p rr→r r→r tt→t
 t→t vv→v v→v w(?=[aeiouy])→w ^y→y y(?=[aeou])→y

@@ -8,28 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
-from core.model import Heard, HeardWord, Project, TrackedFile
+from core.model import Heard, HeardWord, Project
 from voice.corrections import Corrections
 from voice.listener import Listener, Model
 from voice.understanding import Understood, understand
+from voice.vocabularies import Sources, Vocabularies
 from voice.vocabulary import Vocabulary
 
 IDLE_S = 600.0
 USUAL = ("en", "de", "es", "fr")  # languages taken when the sound alone does not decide
-
-
-class Sources(Protocol):
-    """What hearing needs of the repositories."""
-
-    async def tracked_files(self, project: Project) -> Sequence[TrackedFile]: ...
-
-    async def read_blobs(self, project: Project, blobs: Sequence[str]) -> Mapping[str, bytes]: ...
-
-    async def branches(self, project: Project) -> Sequence[str]: ...
 
 
 class Transcriber:
@@ -51,14 +41,13 @@ class Transcriber:
         """`language` may name several ("de,en"): the note decides between them."""
         self._model = model
         self._language = language
-        self._repositories = repositories
         self._projects = projects
         self._templates = templates
         self._agents = agents
         self._preload = preload
         self._listener = Listener(model, cache, idle_s=idle_s)
         self._corrections = Corrections(cache / "corrections")
-        self._vocabularies: dict[str, Vocabulary] = {}
+        self._vocabularies = Vocabularies(repositories, cache / "symbols")
 
     async def load(self, on_progress: Callable[[float], None] | None = None) -> None:
         """Have the model ready ahead of the first note, fetched if need be. Raises UserError."""
@@ -120,6 +109,7 @@ class Transcriber:
         await asyncio.to_thread(self._corrections.remember, project.name, heard, written)
 
     async def close(self) -> None:
+        await self._vocabularies.close()
         await self._listener.close()
 
     async def _understand(
@@ -142,9 +132,7 @@ class Transcriber:
     async def _vocabulary(self, project: Project | None) -> Vocabulary:
         if project is None:
             return Vocabulary(())
-        files = await self._repositories.tracked_files(project)
-        branches = await self._repositories.branches(project)
-        return Vocabulary.of_paths(files, branches=branches)
+        return await self._vocabularies.of(project)
 
     def _notice(self, model: Model, spoken: Sequence[str]) -> str | None:
         if model.english_only and any(language != "en" for language in spoken):

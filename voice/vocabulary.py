@@ -109,6 +109,10 @@ class Vocabulary:
         styles.pop("", None)
         return styles.most_common(1)[0][0] if styles else "snake"
 
+    def prepare(self) -> None:
+        """Do now what the first note would wait for."""
+        _ = self.sieve
+
     def likely(self, sounds: str, most: int) -> list[Entry]:
         """The entries that could be somewhere in these sounds."""
         return [self.entries[number] for number in self.sieve.likely(sounds, most)]

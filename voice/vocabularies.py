@@ -1,0 +1,140 @@
+"""The vocabulary of each project, kept up to date behind the notes.
+
+`of` answers from the paths at once, with the symbols known so far; files whose names are not known
+yet are read in the background, and the next note has them. A note never waits for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from core.model import Project, TrackedFile
+from voice.symbols import SymbolMemory, readable, symbols_in
+from voice.vocabulary import Vocabulary
+
+BATCH = 200  # files read and parsed at a time
+
+log = logging.getLogger(__name__)
+
+
+class Sources(Protocol):
+    """What hearing needs of the repositories; `core.ports.Repositories` has it."""
+
+    async def tracked_files(self, project: Project) -> Sequence[TrackedFile]: ...
+
+    async def read_blobs(self, project: Project, blobs: Sequence[str]) -> Mapping[str, bytes]: ...
+
+    async def branches(self, project: Project) -> Sequence[str]: ...
+
+
+@dataclass(slots=True)
+class _State:
+    """What is known of a project, and the vocabulary that was made of it."""
+
+    files: Sequence[TrackedFile]
+    branches: Sequence[str]
+    symbols: dict[str, Sequence[str]]
+    vocabulary: Vocabulary
+
+
+class Vocabularies:
+    """`folder` keeps the symbols between starts."""
+
+    def __init__(self, repositories: Sources, folder: Path) -> None:
+        self._repositories = repositories
+        self._folder = folder
+        self._states: dict[str, _State] = {}
+        self._readers: dict[str, asyncio.Task[None]] = {}
+
+    async def of(self, project: Project) -> Vocabulary:
+        """What the project's files are called as they are tracked now. Raises what git raises."""
+        files = await self._repositories.tracked_files(project)
+        branches = await self._repositories.branches(project)
+        state = self._states.get(project.name)
+        if state is None:
+            known = await asyncio.to_thread(self._memory(project).load)
+            state = await self._remake(project, files, branches, known)
+        elif (state.files, state.branches) != (files, branches):
+            state = await self._remake(project, files, branches, state.symbols)
+        self._read_unknown(project, state)
+        return state.vocabulary
+
+    async def settled(self, project: Project) -> Vocabulary:
+        """The same, when everything that is tracked now has been read."""
+        await self.of(project)
+        reader = self._readers.get(project.name)
+        if reader:
+            await asyncio.wait([reader])
+        return self._states[project.name].vocabulary
+
+    async def close(self) -> None:
+        readers = list(self._readers.values())
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+
+    def _memory(self, project: Project) -> SymbolMemory:
+        return SymbolMemory(self._folder, project.name)
+
+    async def _remake(
+        self,
+        project: Project,
+        files: Sequence[TrackedFile],
+        branches: Sequence[str],
+        symbols: dict[str, Sequence[str]],
+    ) -> _State:
+        vocabulary = await asyncio.to_thread(_make, files, branches, symbols)
+        state = _State(files, branches, symbols, vocabulary)
+        self._states[project.name] = state
+        return state
+
+    def _read_unknown(self, project: Project, state: _State) -> None:
+        reader = self._readers.get(project.name)
+        if reader and not reader.done():
+            return
+        unknown = {
+            file.blob: file.path
+            for file in state.files
+            if file.blob not in state.symbols and readable(file.path)
+        }
+        if unknown:
+            self._readers[project.name] = asyncio.create_task(self._read(project, state, unknown))
+
+    async def _read(self, project: Project, state: _State, unknown: Mapping[str, str]) -> None:
+        """The background job: whatever goes wrong in it costs symbols, never a note."""
+        memory = self._memory(project)
+        try:
+            blobs = list(unknown)
+            for start in range(0, len(blobs), BATCH):
+                batch = blobs[start : start + BATCH]
+                contents = await self._repositories.read_blobs(project, batch)
+                fresh = await asyncio.to_thread(_parse, contents, unknown, batch)
+                await asyncio.to_thread(memory.add, fresh)
+                state.symbols.update(fresh)
+            live = [file.blob for file in state.files]
+            await asyncio.to_thread(memory.forget_others, state.symbols, live)
+        except Exception:
+            log.exception("The symbols of %s could not be read.", project.name)
+        latest = self._states[project.name]
+        await self._remake(project, latest.files, latest.branches, state.symbols)
+
+
+def _make(
+    files: Sequence[TrackedFile], branches: Sequence[str], symbols: Mapping[str, Sequence[str]]
+) -> Vocabulary:
+    names = (name for file in files for name in symbols.get(file.blob, ()))
+    vocabulary = Vocabulary.of_paths(files, branches=branches).with_symbols(names)
+    vocabulary.prepare()
+    return vocabulary
+
+
+def _parse(
+    contents: Mapping[str, bytes], paths: Mapping[str, str], blobs: Sequence[str]
+) -> dict[str, Sequence[str]]:
+    """Names per blob; a blob that could not be read has none, and is not asked for again."""
+    return {blob: symbols_in(paths[blob], contents.get(blob, b"")) for blob in blobs}
