@@ -1,0 +1,155 @@
+"""What an agent gets of the owner's environment and logins: what is listed, and nothing else.
+
+What always holds: Gofer's own settings and the parent's GIT_* variables are never passed; of the
+owner's configuration folders only the listed login files are ever read, and none is written. Each
+agent has folders of Gofer's own, per project, so that one project's conversations are not
+another's to read. A login that was refreshed there is carried on to the other projects.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import uuid
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from agents.catalogue import Definition
+from core.model import Mount
+
+COMMON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_*", "TERM", "TMPDIR", "TZ")
+NETWORK = (
+    "[Hh][Tt][Tt][Pp]*_[Pp][Rr][Oo][Xx][Yy]", "[Aa][Ll][Ll]_[Pp][Rr][Oo][Xx][Yy]",
+    "[Nn][Oo]_[Pp][Rr][Oo][Xx][Yy]", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+)  # fmt: skip
+TOOLS = (
+    "ASDF_DATA_DIR", "ASDF_DIR", "BUN_INSTALL", "DENO_INSTALL", "FNM_DIR", "GOPATH", "GOROOT",
+    "JAVA_HOME", "MISE_DATA_DIR", "NVM_DIR", "PNPM_HOME", "PYENV_ROOT", "RBENV_ROOT",
+    "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "SDKMAN_DIR", "VOLTA_HOME",
+)  # fmt: skip
+NEVER = ("GOFER_*", "TELEGRAM_*", "GIT_*")
+NO_SETTING = "GOFER_REHEARSAL"  # the script of the rehearsal agent
+DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+LOGIN_SIZE = 1_000_000
+
+
+def allowed(source: Mapping[str, str], patterns: Sequence[str] = ()) -> dict[str, str]:
+    """The variables that pass: the common few and those that match `patterns`."""
+    passing = (*COMMON, *NETWORK, *TOOLS, *patterns)
+    chosen = {
+        name: value
+        for name, value in source.items()
+        if any(fnmatchcase(name, pattern) for pattern in passing)
+        and (name == NO_SETTING or not any(fnmatchcase(name, never) for never in NEVER))
+    }
+    chosen.setdefault("PATH", DEFAULT_PATH)
+    chosen.setdefault("HOME", str(Path.home()))
+    return chosen
+
+
+def logged_in(definition: Definition, source: Mapping[str, str]) -> bool | None:
+    """None where it cannot be known: an agent may have ways to log in that are not listed."""
+    logins = [
+        Path(folder.at).expanduser() / file
+        for folder in definition.folders
+        for file in folder.login
+    ]
+    if any(source.get(name) for name in definition.login_env) or any(map(Path.is_file, logins)):
+        return True
+    return False if logins and definition.login_env else None
+
+
+class Folders:
+    """Gofer's own configuration folders of one agent, for one project."""
+
+    def __init__(self, definition: Definition, project: str, home: Path) -> None:
+        self._definition = definition
+        self._logins = home / "agents" / definition.name / "login"
+        self._mine = home / "agents" / definition.name / "projects" / project
+
+    def mounts(self) -> tuple[Mount, ...]:
+        """Each at the place where the agent looks for it."""
+        return tuple(
+            Mount(self._place(folder.at), Path(folder.at).expanduser(), writable=True)
+            for folder in self._definition.folders
+        )
+
+    def variables(self, *, mounted: bool) -> dict[str, str]:
+        return {
+            folder.variable: str(
+                Path(folder.at).expanduser() if mounted else self._place(folder.at)
+            )
+            for folder in self._definition.folders
+            if folder.variable
+        }
+
+    def prepare(self, source: Mapping[str, str]) -> None:
+        """Make the folders, bring the logins, and put the seeds where nothing is yet."""
+        for folder in self._definition.folders:
+            place = self._place(folder.at)
+            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for file in folder.login:
+                self._bring_login(Path(folder.at).expanduser() / file, place / file)
+        for seed in self._definition.seed:
+            wanted = source.get(seed.when) or (
+                "/" in seed.when and self._place(seed.when).is_file()
+            )
+            place = self._place(seed.at)
+            if wanted and not place.exists():
+                write_private(place, seed.text.encode())
+
+    def _place(self, at: str) -> Path:
+        """`~/.local/share/x/auth.json` lives in `.local-share-x`'s folder, and so on."""
+        for folder in self._definition.folders:
+            if at == folder.at or at.startswith(folder.at + "/"):
+                name = folder.at.removeprefix("~/").replace("/", "-")
+                return self._mine / name / at.removeprefix(folder.at).lstrip("/")
+        return self._mine / at.removeprefix("~/")
+
+    def _bring_login(self, owners: Path, mine: Path) -> None:
+        """The newest of the owner's, the one kept here, and this project's own is used.
+
+        The owner logging in again is newer than ours; an agent's refresh is newer than either.
+        """
+        kept = self._logins / mine.parent.name / mine.name
+        newest = max((owners, kept, mine), key=changed_at)
+        content = read_plain(newest)
+        if content is None:
+            return
+        for place in (kept, mine):
+            if place != newest and read_plain(place) != content:
+                place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                write_private(place, content)
+                os.utime(place, (changed_at(newest), changed_at(newest)), follow_symlinks=False)
+
+
+def changed_at(path: Path) -> float:
+    """Seconds; 0 where there is no plain file."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return 0.0
+    return found.st_mtime if stat.S_ISREG(found.st_mode) else 0.0
+
+
+def read_plain(path: Path) -> bytes | None:
+    """The content of a plain file of a login's size; agents can write some of these places."""
+    with contextlib.suppress(OSError):
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as file:
+            if stat.S_ISREG(os.fstat(fd).st_mode):
+                content = file.read(LOGIN_SIZE + 1)
+                return content if len(content) <= LOGIN_SIZE else None
+    return None
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replace a file as a whole, without following what stands in its place."""
+    new = path.with_name(f".{uuid.uuid4().hex}.new")
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)
+    new.replace(path)

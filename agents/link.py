@@ -1,0 +1,396 @@
+"""The hub's end of one run: what the engine wishes goes to the bridge, what it reports comes back.
+
+Everything that the driver is told happens at a place in the transcript: a wish is noted there
+first and acted on when it comes by. So a hub that reads the transcript from its start has a
+driver in the same state as the one that died, sends what that one had decided to send and did
+not, and nothing twice.
+
+What always holds: reports come in order, each once, behind the position asked for; `ProcessEnded`
+is the last. A driver that takes one turn per process gets a new process over the same folder for
+what it is told next; its `ProcessEnded` therefore waits until it is told something or finished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from agents.driver import Driver
+from agents.transcript import Reader, Record
+from core.errors import AgentGone, NotFound
+from core.model import (
+    AgentEvent,
+    Batch,
+    Decision,
+    Outcome,
+    ProcessEnded,
+    RunSpec,
+    Trouble,
+    TurnEnded,
+)
+
+CHUNK = 65_536
+FINISH_GRACE_S = 5.0
+KILLED = "Its bridge was killed."
+GONE: dict[str, Any] = {
+    "code": None,
+    "reason": "gone",
+    "detail": "Its bridge was killed.",
+    "stderr": "",
+}
+Start = dict[str, Any]  # what a transcript's `start` entry says
+
+
+def start_entry(spec: RunSpec, told: tuple[str, ...] = ()) -> Start:
+    """`told`: ids of the messages that the prompt carries."""
+    return {"prompt": spec.prompt, "resume": spec.resume, "told": list(told)}
+
+
+class Commands:
+    """The connection that commands go over; the bridge answers each, in order."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._waiting: deque[asyncio.Future[bool] | None] = deque()
+        self._answers = asyncio.create_task(self._read(reader))
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(OSError):
+            while line := await reader.readline():
+                waiting = self._waiting.popleft()
+                if waiting and not waiting.done():
+                    waiting.set_result(bool(json.loads(line)["ok"]))
+        for waiting in self._waiting:
+            if waiting and not waiting.done():
+                waiting.set_result(False)
+        self._waiting.clear()
+
+    def send(self, **command: object) -> None:
+        """Without waiting, so that nothing can be cut off between deciding and sending."""
+        if not self.over:
+            self._waiting.append(None)
+            self._write(command)
+
+    async def ask(self, **command: object) -> bool:
+        """Whether it was done. False also when the bridge has ended."""
+        if self.over:
+            return False
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append(answer)
+        self._write(command)
+        return await answer
+
+    def _write(self, command: object) -> None:
+        self._writer.write(json.dumps(command).encode() + b"\n")
+
+    @property
+    def over(self) -> bool:
+        return self._answers.done()
+
+    async def ended(self) -> None:
+        """Returns when the bridge is gone."""
+        await asyncio.wait([self._answers])
+
+    async def close(self) -> None:
+        self._answers.cancel()
+        await asyncio.wait([self._answers])
+        await close(self._writer)
+
+
+class Link:
+    """Implements `core.ports.AgentRun`."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        *,
+        position: int,
+        socket: Path,
+        make_driver: Callable[[RunSpec], Driver],
+        begin: Callable[[RunSpec, Start], Awaitable[None]],
+        end_survivors: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`begin` starts a bridge over the spec's folder, `end_survivors` kills what has none."""
+        self._spec = spec
+        self._from = position
+        self._socket = socket
+        self._make_driver = make_driver
+        self._begin = begin
+        self._end_survivors = end_survivors
+        self._reader = Reader()
+        self._driver = make_driver(spec)
+        self._told: set[str] = set()
+        self._unheard: dict[str, str] = {}  # for the next process of a driver that takes one turn
+        self._goes_on = False  # it ended well, but was told more than it could hear
+        self._exit: dict[str, Any] | None = None  # of the last process, once it has ended
+        self._commands: Commands | None = None
+        self._stream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._name = ""  # of our attachment; what is before it in the transcript is replay
+        self._caught_up = False
+        self._ready: deque[Batch] = deque()
+        self._connecting = asyncio.Lock()
+        self._beginning = asyncio.Lock()
+        self._finishing = False
+        self._over = False
+        self._detached = False
+        self._changed = asyncio.Event()  # for a run that waits between two processes
+
+    # --- reports ---------------------------------------------------------------------------------
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        while True:
+            while self._ready:
+                yield self._ready.popleft()
+            if self._over or self._detached:
+                return
+            if not await self._advance() and not self._detached:
+                await self._at_end()
+
+    async def prime(self) -> None:
+        """Send the opening lines now, rather than when the reports are first asked for."""
+        while not self._caught_up and await self._advance():
+            pass
+
+    async def _advance(self) -> bool:
+        """Take in the next piece. False at the end of the transcript, when no bridge writes on."""
+        data = await self._piece()
+        for record in self._reader.feed(data):
+            events = self._take(record)
+            if events and record.position > self._from:
+                self._ready.append(Batch(record.position, events))
+        self._flush()
+        await asyncio.sleep(0)  # a long replay must not hold up the hub
+        return bool(data)
+
+    async def _piece(self) -> bytes:
+        if not self._detached and await self._attach() and self._stream:
+            with contextlib.suppress(OSError):
+                if data := await self._stream[0].read(CHUNK):
+                    return data
+            await self._disconnect()
+        transcript = self._spec.folder / "transcript.jsonl"
+        return await asyncio.to_thread(read_at, transcript, self._reader.offset)
+
+    async def _attach(self) -> bool:
+        """Follow the transcript from where we are. False when no bridge is there."""
+        if self._stream:
+            return True
+        if not await self._connect():
+            return False
+        reader_writer = await connect(self._socket)
+        if reader_writer:
+            self._stream = reader_writer
+            self._name, self._caught_up = uuid.uuid4().hex, False
+            attach = {"attach": self._reader.offset, "name": self._name}
+            self._stream[1].write(json.dumps(attach).encode() + b"\n")
+        return reader_writer is not None
+
+    async def _connect(self) -> bool:
+        """Have a connection for commands. False when no bridge is there."""
+        async with self._connecting:
+            if self._commands and not self._commands.over:
+                return True
+            old, self._commands = self._commands, None
+            if old:
+                await old.close()
+            reader_writer = None if self._detached else await connect(self._socket)
+            if reader_writer:
+                self._commands = Commands(*reader_writer)
+            return reader_writer is not None
+
+    async def _disconnect(self) -> None:
+        commands, self._commands = self._commands, None
+        stream, self._stream = self._stream, None
+        if stream:
+            await close(stream[1])
+        if commands:
+            await commands.close()
+
+    def _take(self, record: Record) -> tuple[AgentEvent, ...]:
+        driver, value = self._driver, record.value
+        match record.kind:
+            case "agent":
+                return driver.feed(value)
+            case "sent":
+                driver.sent(value)
+            case "note":
+                self._act_on(value)
+            case "start":
+                self._begun(value)
+            case "attached":
+                self._caught_up = value == self._name
+            case "exit":
+                return self._ended(value)
+            case "too_long":
+                message = f"It printed a line of {value:,} bytes, which is only in the transcript."
+                return (Trouble(message, transient=False),)
+        return ()
+
+    def _begun(self, entry: Start) -> None:
+        if entry["told"]:
+            self._told.update(entry["told"])
+            self._unheard = {k: v for k, v in self._unheard.items() if k not in entry["told"]}
+        else:  # begun by the engine, which tells it everything again
+            self._told.clear()
+            self._unheard.clear()
+        self._exit = None
+        spec = replace(self._spec, prompt=entry["prompt"], resume=entry["resume"])
+        self._driver = self._make_driver(spec)
+        self._driver.open()
+        for text in self._unheard.values():
+            self._driver.tell(text)
+
+    def _act_on(self, note: dict[str, Any]) -> None:
+        if "tell" in note and note["id"] not in self._told:
+            self._told.add(note["id"])
+            self._driver.tell(note["tell"])
+            if not self._driver.multi_turn:
+                self._unheard[note["id"]] = note["tell"]
+        elif "answer" in note:
+            with contextlib.suppress(NotFound):  # withdrawn before the answer came
+                decision = Decision(note["decision"])
+                self._driver.answer(note["answer"], decision, note["text"])
+        elif "interrupt" in note:
+            self._driver.interrupt()
+
+    def _ended(self, entry: dict[str, Any]) -> tuple[AgentEvent, ...]:
+        self._exit = entry
+        events = self._driver.ended(entry["code"], entry["reason"], entry["stderr"])
+        ends = [event for event in events if isinstance(event, TurnEnded)]
+        well = all(end.outcome is Outcome.SUCCEEDED for end in ends)
+        self._goes_on = well and bool(self._unheard)
+        if self._goes_on:
+            return tuple(event for event in events if not isinstance(event, TurnEnded))
+        return events
+
+    def _flush(self) -> None:
+        """Send what the driver wants sent, unless an earlier hub may have sent it already."""
+        if not (self._caught_up and self._commands):
+            return
+        for line in self._driver.outgoing():
+            self._commands.send(send=line.decode("utf-8", "surrogateescape"))
+        if not self._driver.multi_turn:
+            self._commands.send(close=True)
+
+    async def found(self) -> bool:
+        """Whether there is anything to report: a live bridge, or an exit record."""
+        return await self._connect() or await asyncio.to_thread(
+            (self._spec.folder / "exit.json").exists
+        )
+
+    async def _at_end(self) -> None:
+        """The transcript is at its end and no bridge writes on: the run is over, or goes on."""
+        if self._exit and not self._driver.multi_turn and not self._finishing:
+            if self._goes_on:
+                await self._begin_another()
+            else:
+                await self._changed.wait()
+                self._changed.clear()
+            return
+        entry = self._exit
+        events: tuple[AgentEvent, ...] = ()
+        if entry is None:
+            entry = await asyncio.to_thread(read_exit, self._spec.folder) or GONE
+            await self._end_survivors()
+            events = self._driver.ended(entry["code"], entry["reason"], entry["stderr"])
+        self._over = True
+        ended = ProcessEnded(entry["code"], entry["reason"], entry["detail"])
+        self._ready.append(Batch(self._reader.offset, (*events, ended)))
+
+    async def _begin_another(self, message_id: str = "", text: str = "") -> None:
+        """A new process for what the last one did not hear."""
+        async with self._beginning:
+            if await self._connect():
+                return  # somebody was faster
+            messages = self._unheard | ({message_id: text} if message_id else {})
+            spec = replace(self._spec, prompt="\n\n".join(messages.values()), resume=True)
+            await self._begin(spec, start_entry(spec, tuple(messages)))
+
+    # --- wishes ----------------------------------------------------------------------------------
+
+    async def tell(self, message_id: str, text: str) -> None:
+        note = {"tell": text, "id": message_id}
+        while not await self._ask(note=note):
+            if self._driver.multi_turn or self._finishing or self._detached:
+                raise AgentGone("The agent's process has ended and hears nothing more.")
+            if message_id in self._told:
+                return
+            if self._commands:
+                await self._commands.ended()
+            await self._begin_another(message_id, text)
+            self._changed.set()
+
+    async def answer(self, request_id: str, decision: Decision, text: str = "") -> None:
+        note = {"answer": request_id, "decision": decision.value, "text": text}
+        if not await self._ask(note=note):
+            raise AgentGone("The agent's process has ended and waits for no answer.")
+
+    async def interrupt(self) -> None:
+        if self._driver.multi_turn:
+            await self._ask(note={"interrupt": True})
+        else:
+            await self._ask(stop=FINISH_GRACE_S)
+
+    async def rest(self, resting: bool) -> None:
+        await self._ask(rest=resting)
+
+    async def finish(self) -> None:
+        self._finishing = True
+        await self._ask(finish=FINISH_GRACE_S)
+        self._changed.set()
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        self._finishing = True
+        if not await self._ask(stop=grace_s):
+            await self._end_survivors()
+        self._changed.set()
+
+    async def detach(self) -> None:
+        self._detached = True
+        await self._disconnect()
+        self._changed.set()
+
+    async def _ask(self, **command: object) -> bool:
+        """False when there is no process (any more) that it could be done to."""
+        return await self._connect() and bool(
+            self._commands and await self._commands.ask(**command)
+        )
+
+
+async def connect(socket: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+    """None when nobody listens there."""
+    try:
+        return await asyncio.open_unix_connection(socket, limit=CHUNK)
+    except (FileNotFoundError, ConnectionError):
+        return None
+
+
+async def close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+def read_at(path: Path, offset: int) -> bytes:
+    try:
+        with path.open("rb") as transcript:
+            transcript.seek(offset)
+            return transcript.read(CHUNK)
+    except FileNotFoundError:
+        return b""
+
+
+def read_exit(folder: Path) -> dict[str, Any] | None:
+    """The exit record of a process whose transcript could not be written to its end."""
+    try:
+        entry: dict[str, Any] = json.loads((folder / "exit.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return entry if entry.get("unrecorded") else None

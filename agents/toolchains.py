@@ -1,0 +1,70 @@
+"""Where the tools live that agents and checks need: found from PATH, programs and links.
+
+Only what lies in a concealed part of the file system (the owner's home, mostly) has to be found;
+the rest of the system is readable anyway. What is found is an installed program's own place and
+never the folder of a person's files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+BIN = frozenset({"bin", "sbin", "Scripts", "shims"})
+PREFIX_SIGNS = ("lib", "lib64", "libexec", "pyvenv.cfg", "conda-meta")
+MANAGERS = (  # under the home; shims find their tools here
+    ".asdf", ".cargo/bin", ".deno/bin", ".bun/bin", ".fnm", ".local/share/fnm",
+    ".local/share/mise", ".local/share/pipx", ".local/share/uv/python", ".local/share/uv/tools",
+    ".nvm", ".nodenv", ".pyenv", ".rbenv", ".rustup", ".sdkman", ".volta", "go/bin", ".go",
+)  # fmt: skip
+
+
+def find(
+    path: str, programs: Iterable[Path], home: Path, concealed: Callable[[Path], bool]
+) -> set[Path]:
+    """Files and folders to show. `concealed` says whether a path would be invisible otherwise."""
+    found: set[Path] = set()
+
+    def show(place: Path) -> None:
+        if place in found or not concealed(place) or not place.exists():
+            return
+        found.add(place)
+        for folder in (place, place / "bin"):
+            if folder.name in BIN:
+                follow(folder)
+
+    def follow(folder: Path) -> None:
+        """A link in a folder of programs leads to where the program is installed."""
+        try:
+            links = [Path(entry.path) for entry in os.scandir(folder) if entry.is_symlink()]
+        except OSError:
+            return
+        for link in links:
+            show(installed_at(Path(os.path.realpath(link)), home))
+
+    for manager in MANAGERS:
+        show(home / manager)
+    for entry in path.split(os.pathsep):
+        if entry.startswith("/"):
+            folder = Path(os.path.realpath(entry))
+            show(installed_at(folder / "x", home))
+            follow(folder)
+    for program in programs:
+        show(installed_at(Path(os.path.realpath(program)), home))
+    return found
+
+
+def installed_at(program: Path, home: Path) -> Path:
+    """The smallest folder that a program needs: its prefix, its package, or itself alone."""
+    parts = program.parts
+    if "node_modules" in parts:
+        return Path(*parts[: parts.index("node_modules") + 1])
+    folder = program.parent
+    if folder.name not in BIN:
+        return program
+    prefix = folder.parent
+    shared = prefix in (home, home / ".local") or prefix in home.parents
+    if not shared and any((prefix / sign).exists() for sign in PREFIX_SIGNS):
+        return prefix
+    return folder
