@@ -6,35 +6,109 @@ holds no behaviour of its own.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agents.runner import Runner
+from agents.sandbox import Sandbox
 from core.config import Settings
 from core.engine import Engine
-from core.model import Task
+from core.model import Task, Workspace
 from core.notify import SCHEME, Pushes
 from core.outbox import Outbox
-from core.ports import Hearing
 from core.projects import Projects
 from core.store.database import Database
 from core.templates import BUILTIN, Templates
 from git_ops.repositories import Repositories
 from voice.transcriber import Transcriber
 
+if TYPE_CHECKING:
+    from bot.app import Bot
+
 
 @dataclass(frozen=True, slots=True)
 class House:
     settings: Settings
-    database: Database
     engine: Engine
-    outbox: Outbox
     projects: Projects
     templates: Templates
     agents: Runner
-    hearing: Hearing
+    hearing: Transcriber
+    bot: Bot | None
+
+
+@asynccontextmanager
+async def open_house(settings: Settings) -> AsyncIterator[House]:
+    """Everything, wired; whoever opens it starts the engine and the doors, and stops them."""
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    async with AsyncExitStack() as stack:
+        database = await Database.open(settings.home / "gofer.db")
+        stack.push_async_callback(database.close)
+        projects, templates = Projects(settings), make_templates(settings)
+        agents = make_agents(settings)
+        repositories = await make_repositories(settings, agents)
+        hearing = make_hearing(settings, repositories)
+        stack.push_async_callback(hearing.close)
+        outbox, pushes = Outbox(database), Pushes(settings.notify_urls)
+        outbox.register(SCHEME, pushes.deliver)
+        engine = Engine(
+            database=database,
+            settings=settings,
+            agents=agents,
+            repositories=repositories,
+            projects=projects,
+            templates=templates,
+            outbox=outbox,
+            destinations=lambda task: destinations(task, pushes),
+        )
+        bot = None
+        if settings.telegram_bot_token is not None:
+            bot = make_bot(settings, engine, outbox, database, hearing, agents)
+        yield House(settings, engine, projects, templates, agents, hearing, bot)
+
+
+def destinations(task: Task, pushes: Pushes) -> Sequence[str]:
+    """Who is told: the chat that the task came from, and every push address."""
+    chat = (task.origin,) if task.origin.startswith("telegram:") else ()
+    return (*chat, *pushes.destinations)
+
+
+def make_templates(settings: Settings) -> Templates:
+    return Templates([BUILTIN, settings.home / "templates"])
+
+
+def make_agents(settings: Settings) -> Runner:
+    """Raises UserError when the agents file is not right."""
+    return Runner(
+        home=settings.home,
+        runtime=settings.runtime,
+        agents_file=settings.agents,
+        sandbox=settings.sandbox.value,
+        hidden=_hidden(settings),
+    )
+
+
+def _hidden(settings: Settings) -> Sequence[Path]:
+    """What no agent may see: the owner's checkouts. Raises UserError for a bad projects.toml."""
+    return [project.path for project in Projects(settings).all()]
+
+
+async def make_repositories(settings: Settings, agents: Runner) -> Repositories:
+    box = await agents.sandbox()
+    if not (box.working and box.kind == "bwrap"):
+        return Repositories(settings.home)
+    return Repositories(settings.home, confine(settings))
+
+
+def confine(settings: Settings) -> Callable[[Sequence[str], Workspace], Sequence[str]]:
+    """Turns a git command into one that runs where the agent ran."""
+    sandbox = Sandbox(settings.sandbox.value, home=settings.home, hidden=_hidden(settings))
+    environment = {"PATH": os.environ.get("PATH", os.defpath)}
+    return lambda argv, workspace: sandbox.wrap(argv, environment, workspace).argv
 
 
 def voice_folder(settings: Settings) -> Path:
@@ -42,12 +116,49 @@ def voice_folder(settings: Settings) -> Path:
     return settings.home / "voice"
 
 
-def make_templates(settings: Settings) -> Templates:
-    return Templates([BUILTIN, settings.home / "templates"])
+def make_hearing(settings: Settings, repositories: Repositories) -> Transcriber:
+    from agents import catalogue
+
+    return Transcriber(
+        model=settings.whisper_model,
+        cache=voice_folder(settings),
+        repositories=repositories,
+        projects=Projects(settings).all,
+        language=settings.voice_language,
+        templates=[template.name for template in make_templates(settings).all()],
+        agents=list(catalogue.load(settings.agents)),
+        preload=settings.voice_preload,
+    )
 
 
 @asynccontextmanager
-async def open_house(settings: Settings) -> AsyncIterator[House]:
-    """Everything but the doors. The engine is made, and started by whoever opens the house."""
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    ...
+async def open_hearing(settings: Settings) -> AsyncIterator[Transcriber]:
+    """Hearing alone, for a command that needs no hub."""
+    hearing = make_hearing(settings, Repositories(settings.home))
+    try:
+        yield hearing
+    finally:
+        await hearing.close()
+
+
+def make_bot(
+    settings: Settings,
+    engine: Engine,
+    outbox: Outbox,
+    database: Database,
+    hearing: Transcriber,
+    agents: Runner,
+) -> Bot:
+    from bot.app import Bot
+    from core.store.conversation import Conversation
+
+    return Bot(
+        settings=settings,
+        engine=engine,
+        outbox=outbox,
+        hearing=hearing,
+        agents=agents,
+        projects=Projects(settings),
+        templates=make_templates(settings),
+        conversation=Conversation(database),
+    )

@@ -93,8 +93,10 @@ def _make_project(folder: Path) -> Path:
 
 
 async def _settings(folder: Path, repository: Path, agent: str, push_url: str) -> Settings:
+    from pydantic import SecretStr
+
     from cli.app import make_agents
-    from core.config import Settings
+    from core.config import SandboxChoice, Settings
 
     class Only(Settings):
         """Reads neither the environment nor any file: the demo is the same for everyone."""
@@ -108,24 +110,23 @@ async def _settings(folder: Path, repository: Path, agent: str, push_url: str) -
     check = json.dumps(sample.CHECK)
     (home / "projects.toml").write_text(f"[projects.cart]\ncheck = {check}\n", "utf-8")
     (home / "agents.toml").write_text(_rehearsal_definition(), "utf-8")
-    given = {
-        "home": home,
-        "projects": (repository,),
-        "default_agent": agent,
-        "agents": home / "agents.toml",
-        "whisper_model": MODEL,
-        "notify_urls": (push_url,),
-        "min_free_disk_mb": 0,
-        "min_free_memory_mb": 0,
-    }
-    settings = Only(**given)
+    settings = Only(
+        home=home,
+        projects=(repository,),
+        default_agent=agent,
+        agents=home / "agents.toml",
+        whisper_model=MODEL,
+        notify_urls=(SecretStr(push_url),),
+        min_free_disk_mb=0,
+        min_free_memory_mb=0,
+    )
     box = await make_agents(settings).sandbox()
     if box.working:
         _say(f"Agents and checks run in a sandbox here: {box.kind}.")
         return settings
     _say(f"No sandbox on this machine: {box.problem}")
     _say("The demo goes on without one; with your own projects nothing would run like this.")
-    return Only(**given, sandbox="off")
+    return settings.model_copy(update={"sandbox": SandboxChoice.OFF})
 
 
 def _rehearsal_definition() -> str:

@@ -171,9 +171,10 @@ async def _templates(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _model(settings: Settings) -> AsyncIterator[Finding]:
+    from cli.app import voice_folder
     from voice.models import find
 
-    folder = find(settings.whisper_model, settings.home / "models")
+    folder = find(settings.whisper_model, voice_folder(settings))
     if folder is None:
         yield Finding(
             "hearing",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -21,7 +20,7 @@ from contextlib import (
     contextmanager,
 )
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,10 +28,15 @@ from cli.main import settings_of
 from core.errors import GoferError, UserError
 
 if TYPE_CHECKING:
+    from mcp.server.mcpserver import MCPServer
+
     from cli.app import House
     from core.config import Settings
 
-log = logging.getLogger(__name__)
+ADD_BOT = (
+    "off: no token. Ask @BotFather on Telegram for a bot (/newbot), give its token to gofer init, "
+    "and start Gofer again."
+)
 
 
 @click.command()
@@ -57,15 +61,14 @@ async def _serve(settings: Settings) -> None:
         async with open_house(settings) as house:
             await house.engine.start()
             async with AsyncExitStack() as doors:
-                click.echo(f"Gofer is up. Home: {settings.home}")
+                _say("Gofer", f"is up; its home is {settings.home}")
                 await _open_doors(doors, house)
-                for line in await _outlook(house):
-                    click.echo(line)
+                await _show_outlook(house)
                 await stopped.wait()
                 click.echo("Stopping …")
-            running = await _running(house)
+            working = await _working(house)
             await house.engine.stop()
-    click.echo(f"Stopped. {running}".strip())
+        click.echo(f"Stopped. {working}".strip())
 
 
 @contextmanager
@@ -88,30 +91,37 @@ def only_hub(home: Path) -> Iterator[None]:
         yield
 
 
+# --- doors ---------------------------------------------------------------------------------------
+
+
 async def _open_doors(doors: AsyncExitStack, house: House) -> None:
     settings = house.settings
-    address = f"http://{settings.mcp_host}:{settings.mcp_port}"
-    await _open(doors, "commands", _commands(house), "gofer run, gofer tasks, …")
-    await _open(doors, "MCP", _mcp(house), f"{address}/mcp (the token: gofer doctor)")
-    if settings.telegram_bot_token is None:
-        click.echo(
-            "  Telegram  off: no token. Make a bot with @BotFather, then run gofer init, "
-            "or set TELEGRAM_BOT_TOKEN and GOFER_ALLOWED_USERS."
-        )
+    await _open(doors, "commands", _commands(house), "gofer run, gofer tasks, … (gofer --help)")
+    from mcp_server.auth import token_place
+    from mcp_server.server import make_server
+
+    server, subscriptions = make_server(house.engine, house.templates)
+    telling = asyncio.create_task(subscriptions.publish(house.engine))
+    doors.callback(telling.cancel)
+    await _open(doors, "MCP", _mcp_lines(house, server), "gofer mcp (for clients on this machine)")
+    where = f"http://{settings.mcp_host}:{settings.mcp_port}/mcp"
+    await _open(doors, "", _mcp_http(house, server), f"{where} (token in {token_place(settings)})")
+    if house.bot is None:
+        _say("Telegram", ADD_BOT)
     else:
-        await _open(doors, "Telegram", house.bot(), "on")
+        await _open(doors, "Telegram", _bot(house), "connecting; the log says when it listens")
 
 
 async def _open(
-    doors: AsyncExitStack, name: str, door: AbstractAsyncContextManager[object], what: str
+    doors: AsyncExitStack, name: str, door: AbstractAsyncContextManager[None], what: str
 ) -> None:
     """Says what it serves, or why it does not; either way the next one is opened."""
     try:
         await doors.enter_async_context(door)
     except GoferError as error:
-        click.echo(f"  {name:<9} off: {error}", err=True)
+        _say(name, click.style(f"off: {error}", fg="red"))
     else:
-        click.echo(f"  {name:<9} {what}")
+        _say(name, what)
 
 
 @asynccontextmanager
@@ -125,31 +135,65 @@ async def _commands(house: House) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _mcp(house: House) -> AsyncIterator[None]:
-    from cli.listening import bind_port, bind_socket, serving
-    from mcp_server.auth import token_of
+async def _mcp_lines(house: House, server: MCPServer[Any]) -> AsyncIterator[None]:
+    from cli.listening import bind_socket
     from mcp_server.lines import serving_lines
-    from mcp_server.server import http_app, make_server
 
-    settings = house.settings
-    server, subscriptions = make_server(house.engine, house.templates)
-    app = http_app(
-        server,
-        house.engine,
-        token=token_of(settings),
-        allowed_hosts=settings.mcp_allowed_hosts,
-    )
-    async with AsyncExitStack() as stack:
-        lines = serving_lines(server, bind_socket(settings.mcp_socket))
-        await stack.enter_async_context(lines)
-        telling = asyncio.create_task(subscriptions.publish(house.engine))
-        stack.callback(telling.cancel)
-        listening = bind_port(settings.mcp_host, settings.mcp_port)
-        await stack.enter_async_context(serving(app, listening))
+    async with serving_lines(server, bind_socket(house.settings.mcp_socket)):
         yield
 
 
-async def _outlook(house: House) -> Iterator[str]: ...
+@asynccontextmanager
+async def _mcp_http(house: House, server: MCPServer[Any]) -> AsyncIterator[None]:
+    from cli.listening import bind_port, serving
+    from mcp_server.auth import token_of
+    from mcp_server.server import http_app
+
+    settings = house.settings
+    listening = bind_port(settings.mcp_host, settings.mcp_port)
+    app = http_app(
+        server, house.engine, token=token_of(settings), allowed_hosts=settings.mcp_allowed_hosts
+    )
+    async with serving(app, listening):
+        yield
 
 
-async def _running(house: House) -> str: ...
+@asynccontextmanager
+async def _bot(house: House) -> AsyncIterator[None]:
+    assert house.bot is not None
+    await house.bot.start()
+    try:
+        yield
+    finally:
+        await house.bot.stop()
+
+
+# --- what is said --------------------------------------------------------------------------------
+
+
+async def _show_outlook(house: House) -> None:
+    """What tasks would run on; each shortcoming with its remedy."""
+    try:
+        names = [project.name for project in house.projects.all()]
+        _say("projects", ", ".join(names) or "none yet: gofer projects add FOLDER")
+    except UserError as error:
+        _say("projects", click.style(str(error), fg="red"))
+    box = await house.agents.sandbox()
+    _say("sandbox", box.kind if box.working else click.style(f"none: {box.problem}", fg="red"))
+    try:
+        agent = await house.agents.require(house.settings.default_agent)
+        _say("agent", f"{agent.name} {agent.version or ''}".strip())
+    except GoferError as error:
+        _say("agent", click.style(str(error), fg="red"))
+    click.echo("Ctrl-C ends it; agents that run then go on, and the next start finds them.")
+
+
+async def _working(house: House) -> str:
+    count = len((await house.engine.health())["running"])
+    if not count:
+        return ""
+    return f"{count} agent(s) go on under their bridges; gofer up finds them again."
+
+
+def _say(name: str, words: str) -> None:
+    click.echo(f"{name:<9} {words}")
