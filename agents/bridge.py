@@ -43,142 +43,18 @@ if __name__ == "__main__":  # run by path, isolated: the package's folder is not
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from agents import processes
+from agents.child import Agent, leave_the_terminal, watch_children
+from agents.limits import Limits
+from agents.recording import ErrorLog, Lines, Transcript, encode, write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
 CHUNK = 65_536
-PART = 262_144  # bytes of one line that are held in memory
-STDERR_FILE = 1_000_000  # bytes of each of the two standard error logs
-TAIL = 4_000
 TICK_S = 0.05  # between looks at a tree that is being ended
 FINALE_S = 2.0  # for what is still in the pipes when the agent has ended
 LEFTOVER_GRACE_S = 1.0
-MEMORY_CHECK_S = 1.0
-DISK_CHECK_S = 15.0
-DISK_SLICE = 2_000  # directory entries looked at between two looks at the pipes
-
-
-class Transcript:
-    def __init__(self, path: str) -> None:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        self.fd = os.open(path, flags, 0o600)
-        self.size = os.fstat(self.fd).st_size
-        if self.size and os.pread(self.fd, 1, self.size - 1) != b"\n":
-            self.append(b"\n")  # the last bridge, or the power, died within a line
-
-    def append(self, data: bytes) -> None:
-        while data:
-            written = os.write(self.fd, data)
-            self.size += written
-            data = data[written:]
-
-    def record(self, **entry: object) -> None:
-        self.append(encode(entry))
-
-
-class Agent:
-    """The agent's process and its three pipes. A file descriptor is -1 once it is closed."""
-
-    def __init__(self, config: dict[str, Any]) -> None:
-        inside_in, self.stdin = os.pipe()
-        self.stdout, inside_out = os.pipe()
-        self.stderr, inside_err = os.pipe()
-        failed, fail = os.pipe()
-        self.status: int | None = None  # as of waitpid
-        self.pid = os.fork()
-        if self.pid == 0:
-            become(config, (inside_in, inside_out, inside_err), fail)
-        for fd in (inside_in, inside_out, inside_err, fail):
-            os.close(fd)
-        for fd in (self.stdin, self.stdout, self.stderr):
-            os.set_blocking(fd, False)
-        problem = os.read(failed, CHUNK)
-        os.close(failed)
-        if problem:
-            os.waitpid(self.pid, 0)
-            raise OSError(problem.decode(errors="replace"))
-
-    @property
-    def exit_code(self) -> int | None:
-        return None if self.status is None else os.waitstatus_to_exitcode(self.status)
-
-    def close_stdin(self) -> None:
-        if self.stdin >= 0:
-            os.close(self.stdin)
-            self.stdin = -1
-
-
-def become(config: dict[str, Any], pipes: tuple[int, int, int], fail: int) -> None:
-    """In the forked child: turn into the agent. Never returns."""
-    try:
-        os.setsid()
-        for target, fd in enumerate(pipes):
-            os.dup2(fd, target)
-        for signum in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(signum, signal.SIG_DFL)
-        os.nice(config["nice"])
-        os.chdir(config["folder"])
-        if config["user"] is not None:
-            os.setgroups([])
-            os.setgid(config["user"])
-            os.setuid(config["user"])
-        os.umask(0o077 if config["user"] is None else 0o022)
-        os.execvpe(config["argv"][0], config["argv"], config["environment"])  # noqa: S606
-    except BaseException as error:  # noqa: BLE001 - a forked child must not go on with our code
-        os.write(fail, f"{config['argv'][0]}: {error}".encode(errors="replace"))
-    os._exit(127)
-
-
-class Lines:
-    """Cuts the agent's output into transcript entries."""
-
-    def __init__(self) -> None:
-        self.partial = bytearray()
-
-    def entries(self, data: bytes) -> bytes:
-        *whole, rest = data.split(b"\n")
-        found = []
-        at = f',"at":{time.time():.3f}}}\n'
-        for line in whole:
-            self.partial += line
-            found.append('{"agent":' + quote(bytes(self.partial)) + at)
-            self.partial.clear()
-        self.partial += rest
-        if len(self.partial) > PART:
-            found.append('{"agent":' + quote(bytes(self.partial)) + ',"more":true' + at)
-            self.partial.clear()
-        return "".join(found).encode()
-
-    def last(self) -> bytes:
-        """A last line that had no newline."""
-        return self.entries(b"\n") if self.partial else b""
-
-
-class ErrorLog:
-    """Standard error, bounded: its newest megabyte or two, and the tail in memory."""
-
-    def __init__(self, folder: str) -> None:
-        self.path = os.path.join(folder, "stderr.log")
-        self.fd = self._open()
-        self.size = os.fstat(self.fd).st_size
-        self.total = 0
-        self.tail = b""
-
-    def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-    def write(self, data: bytes) -> None:
-        if self.size + len(data) > STDERR_FILE:
-            os.close(self.fd)
-            os.replace(self.path, f"{self.path}.1")
-            self.fd, self.size = self._open(), 0
-        os.write(self.fd, data)
-        self.size += len(data)
-        self.total += len(data)
-        self.tail = (self.tail + data)[-TAIL:]
 
 
 class Client:
@@ -229,7 +105,7 @@ class Client:
 class Bridge:
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
-        self.limits = config["limits"]
+        self.limits = Limits(config["limits"], config["measured"])
         self.listener = listen(config["socket"])
         self.transcript = Transcript(os.path.join(config["run"], "transcript.jsonl"))
         self.errors = ErrorLog(config["run"])
@@ -237,16 +113,10 @@ class Bridge:
         self.clients: list[Client] = []
         self.pending = b""  # for the agent's standard input
         self.closing = False  # its standard input, once `pending` is through
-        self.printed = 0
-        self.began = self.active = time.monotonic()
-        self.resting = False
         self.reason = ""  # why it is being ended
         self.detail = ""
         self.kill_at: float | None = None  # a tree that still lives then is killed
         self.finish_at: float | None = None
-        self.check_memory_at = self.began + MEMORY_CHECK_S
-        self.check_disk_at = self.began + DISK_CHECK_S
-        self.measuring: Iterator[int] | None = None
         self.wake = watch_children()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(config["run"], "exit.json"))  # of an earlier process
@@ -309,24 +179,18 @@ class Bridge:
             self.clients.append(Client(self.listener.accept()[0]))
         for client in list(self.clients):
             self.serve(client, ready, writable)
-        self.watch_limits()
+        excess = self.limits.exceeded() if self.kill_at is None else None
+        if excess:
+            self.end(*excess)
 
     def patience(self) -> float:
         """Seconds until something has to be looked at unasked."""
-        if self.measuring is not None:
-            return 0
         if self.kill_at is not None:
             return TICK_S
-        times: list[float] = [self.began + self.limits["wall_s"]]
-        if not self.resting:
-            times.append(self.active + self.limits["idle_s"])
-        if self.limits["memory_bytes"]:
-            times.append(self.check_memory_at)
-        if self.limits["disk_bytes"]:
-            times.append(self.check_disk_at)
+        seconds = self.limits.patience()
         if self.finish_at is not None:
-            times.append(self.finish_at)
-        return max(0.0, min(times) - time.monotonic()) + 0.001
+            seconds = min(seconds, max(0.0, self.finish_at - time.monotonic()))
+        return seconds + 0.001 if seconds else 0.0
 
     # --- the agent -------------------------------------------------------------------------------
 
@@ -356,8 +220,8 @@ class Bridge:
             data = self.lines.last()
             self.transcript.append(data)
             return False
-        self.active = time.monotonic()
-        self.printed += len(data)
+        self.limits.stir()
+        self.limits.printed += len(data)
         self.transcript.append(self.lines.entries(data))
         return True
 
@@ -415,40 +279,6 @@ class Bridge:
             if process.name != "bwrap":  # its end would be the immediate end of all inside
                 processes.send(process, signal.SIGTERM)
 
-    # --- limits ----------------------------------------------------------------------------------
-
-    def watch_limits(self) -> None:
-        if self.kill_at is not None:
-            return
-        now, limits = time.monotonic(), self.limits
-        if now - self.began > limits["wall_s"]:
-            self.end("wall", f"It ran longer than {limits['wall_s']:g} s.", LEFTOVER_GRACE_S)
-        elif not self.resting and now - self.active > limits["idle_s"]:
-            self.end("idle", f"It was silent for {limits['idle_s']:g} s.", LEFTOVER_GRACE_S)
-        elif self.printed > limits["output_bytes"]:
-            self.end("output", f"It printed more than {limits['output_bytes']:,} bytes.", 0)
-        elif limits["memory_bytes"] and now > self.check_memory_at:
-            self.check_memory_at = now + MEMORY_CHECK_S
-            self.watch_memory(limits["memory_bytes"])
-        elif limits["disk_bytes"] and (self.measuring is not None or now > self.check_disk_at):
-            self.watch_disk(limits["disk_bytes"])
-
-    def watch_memory(self, limit: int) -> None:
-        used = sum(process.resident for process in processes.descendants(os.getpid()))
-        if used > limit:
-            self.end("memory", f"It used {used:,} bytes of memory; {limit:,} are allowed.", 0)
-
-    def watch_disk(self, limit: int) -> None:
-        if self.measuring is None:
-            self.measuring = measure(self.config["measured"])
-        used = next(self.measuring, None)
-        if used is None:
-            self.measuring = None
-            self.check_disk_at = time.monotonic() + DISK_CHECK_S
-        elif used > limit:
-            self.measuring = None
-            self.end("disk", f"Its workspace is larger than {limit:,} bytes.", 0)
-
     # --- hubs ------------------------------------------------------------------------------------
 
     def serve(self, client: Client, ready: list[int], writable: list[int]) -> None:
@@ -497,9 +327,9 @@ class Bridge:
             self.send(command["send"])
         elif "note" in command:
             self.transcript.record(note=command["note"])
-            self.active = time.monotonic()
+            self.limits.stir()
         elif "rest" in command:
-            self.resting, self.active = bool(command["rest"]), time.monotonic()
+            self.limits.rest(bool(command["rest"]))
         elif "close" in command or "finish" in command:
             self.closing = True
             self.close_when_written()
@@ -510,7 +340,7 @@ class Bridge:
         return True
 
     def send(self, text: str) -> None:
-        self.active = time.monotonic()
+        self.limits.stir()
         self.transcript.record(sent=text, at=time.time())
         if self.agent.stdin >= 0:
             self.pending += text.encode("utf-8", "surrogateescape") + b"\n"
@@ -536,8 +366,8 @@ class Bridge:
             "detail": detail,
             "stderr": self.errors.tail.decode(errors="replace"),
             "stderr_bytes": self.errors.total,
-            "printed_bytes": self.printed,
-            "seconds": round(time.monotonic() - self.began, 3),
+            "printed_bytes": self.limits.printed,
+            "seconds": round(time.monotonic() - self.limits.began, 3),
         }
         path = os.path.join(self.config["run"], "exit.json")
         try:
@@ -567,47 +397,6 @@ class Bridge:
                     self.drop(fds[fd])
 
 
-def quote(data: bytes) -> str:
-    return json.dumps(data.decode("utf-8", "surrogateescape"))
-
-
-def encode(entry: dict[str, Any]) -> bytes:
-    return json.dumps(entry, separators=(",", ":")).encode() + b"\n"
-
-
-def measure(folder: str) -> Iterator[int]:
-    """The bytes that a folder takes on disk, counted so far, once per slice of entries."""
-    total = seen = 0
-    waiting = [folder]
-    while waiting:
-        try:
-            entries = list(os.scandir(waiting.pop()))
-        except OSError:
-            continue  # removed meanwhile, or not readable for us
-        for entry in entries:
-            try:
-                total += entry.stat(follow_symlinks=False).st_blocks * 512
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-            except OSError:
-                continue
-            seen += 1
-            if seen % DISK_SLICE == 0:
-                yield total
-    yield total
-
-
-def write_whole(path: str, data: bytes) -> None:
-    """All of it or nothing, whatever dies meanwhile."""
-    fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(fd, data)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    os.replace(f"{path}.new", path)
-
-
 def listen(path: str) -> socket.socket:
     """Raises OSError when another bridge serves this run."""
     listener = socket.socket(socket.AF_UNIX)
@@ -627,26 +416,6 @@ def listen(path: str) -> socket.socket:
     listener.listen(8)
     listener.setblocking(False)
     return listener
-
-
-def watch_children() -> int:
-    """A descriptor that becomes readable when a child ends."""
-    wake, noise = os.pipe()
-    os.set_blocking(wake, False)
-    os.set_blocking(noise, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(noise, warn_on_full_buffer=False)
-    return wake
-
-
-def leave_the_terminal() -> None:
-    """Survive whatever ends the hub: its terminal, its signals, its parents' interest."""
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-        signal.signal(signum, signal.SIG_IGN)
-    os.chdir("/")
 
 
 def main() -> None:
