@@ -93,8 +93,6 @@ def _make_project(folder: Path) -> Path:
 
 
 async def _settings(folder: Path, repository: Path, agent: str, push_url: str) -> Settings:
-    from pydantic import SecretStr
-
     from cli.app import make_agents
     from core.config import SandboxChoice, Settings
 
@@ -110,15 +108,17 @@ async def _settings(folder: Path, repository: Path, agent: str, push_url: str) -
     check = json.dumps(sample.CHECK)
     (home / "projects.toml").write_text(f"[projects.cart]\ncheck = {check}\n", "utf-8")
     (home / "agents.toml").write_text(_rehearsal_definition(), "utf-8")
-    settings = Only(
-        home=home,
-        projects=(repository,),
-        default_agent=agent,
-        agents=home / "agents.toml",
-        whisper_model=MODEL,
-        notify_urls=(SecretStr(push_url),),
-        min_free_disk_mb=0,
-        min_free_memory_mb=0,
+    settings: Settings = Only.model_validate(
+        {
+            "home": home,
+            "projects": (repository,),
+            "default_agent": agent,
+            "agents": home / "agents.toml",
+            "whisper_model": MODEL,
+            "notify_urls": (push_url,),
+            "min_free_disk_mb": 0,
+            "min_free_memory_mb": 0,
+        }
     )
     box = await make_agents(settings).sandbox()
     if box.working:

@@ -56,7 +56,7 @@ def projects(ctx: click.Context, as_json: bool) -> None:
 @click.option("-y", "--yes", is_flag=True, help="Take what is proposed; ask nothing.")
 @as_json
 @click.pass_context
-def add(ctx: click.Context, folder: Path, yes: bool, as_json: bool, **given: Any) -> None:
+def add(ctx: click.Context, /, folder: Path, yes: bool, as_json: bool, **given: Any) -> None:
     """Add the git repository in FOLDER; what its own files suggest is proposed."""
     from core.projects import Projects
 

@@ -175,8 +175,18 @@ def _values(template: Template, instructions: str, arguments: Mapping[str, Any])
         many = next(a.many for a in template.arguments if a.name == template.own_words)
         values[template.own_words] = [words] if many and words else words
         words = ""
+    return {**values, "instructions": _unsaid(words, values)}
+
+
+def _unsaid(words: str, values: Mapping[str, str | list[str]]) -> str:
+    """What of the person's own words no argument says already, in whole sentences.
+
+    Arguments that were read out of a spoken note repeat most of it.
+    """
     said = "\n".join("\n".join(v) if isinstance(v, list) else v for v in values.values())
-    return {**values, "instructions": "" if words in said else words}
+    sentences = re.split(r"(?<=[.!?])\s+", words)
+    unsaid = [sentence for sentence in sentences if sentence.rstrip(".!?") not in said]
+    return words if len(unsaid) == len(sentences) else " ".join(unsaid)
 
 
 def _value(argument: Argument, given: Any) -> str | list[str]:

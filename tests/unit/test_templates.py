@@ -57,6 +57,16 @@ def test_words_that_no_argument_holds_are_kept() -> None:
     assert "Be quick." in text
 
 
+def test_what_the_arguments_say_already_is_not_said_twice() -> None:
+    text = builtin.render(
+        "bug_fix",
+        "Fix the bug in a.py. It crashes. Preserve the tests. Be quick.",
+        {"file": "a.py", "description": "It crashes.", "constraints": ["Preserve the tests"]},
+    )
+    assert text.count("It crashes") == text.count("Preserve the tests") == 1
+    assert "Fix the bug in a.py. Be quick." in text
+
+
 def test_a_list_may_come_as_one_text() -> None:
     text = builtin.render("react_component", "", {"name": "Card", "requirements": "a; b\nc"})
     assert "- a\n- b\n- c\n" in text
