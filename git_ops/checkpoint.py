@@ -31,7 +31,7 @@ def snapshot(git: Git, clone: Clone, base: str, parent: str) -> tuple[str, list[
     notes = []
     git.run("read-tree", "-m", "-i", parent)
     strange = _unpin_new_submodules(git, clone, base)
-    posing = sorted({*worktree.embedded(git, git.cwd), *strange} - _submodules(git))
+    posing = sorted({*worktree.embedded(git), *strange} - _submodules(git))
     if posing:
         names = ", ".join(shown(path) for path in posing[:5])
         notes.append(

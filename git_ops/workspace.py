@@ -25,6 +25,7 @@ Sandboxed = Callable[[Sequence[str], Workspace], Sequence[str]]
 
 T = TypeVar("T")
 
+UNUSED = "Gofer never uses it, and you should not run git in there"
 LEFT_OVER = "Work left uncommitted"
 
 
@@ -137,6 +138,7 @@ class Site:
         """Commit everything there is to our branch; the agent's files stay as they are."""
         head = self.clone.tip_of(origin.branch)
         git = worktree.look(self.clone, self.record, self.path)
+        strange = worktree.tampered(self.record, self.path)
         tip, folded = checkpoint.import_commits(self.clone, self.path, head, self._confine(origin))
         tree, notes = checkpoint.snapshot(git, self.clone, origin.base, tip)
         if tree != self.clone.tree(tip):
@@ -144,6 +146,8 @@ class Site:
         if tip != head:
             with self.clone.lock():
                 self.clone.move(f"refs/heads/{origin.branch}", tip, head)
+        if strange:
+            notes.append(f"The agent rigged its own repository ({', '.join(strange)}): {UNUSED}.")
         for note in (folded, *notes):
             if note:
                 self.record.note(tip, note)

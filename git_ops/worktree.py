@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import UnsafeRepository, UserError
 from core.model import Mount, Project
 from git_ops.clone import Clone, Origin, Record
-from git_ops.git import Git, fields
+from git_ops.git import Git, fields, shown
 from git_ops.owner import Owner
 
 GITLINK = b"160000 "
+READ_BY_GIT = frozenset({b".gitignore", b".gitattributes"})
+UNUSUAL = ("hooks", "config.worktree", "commondir", "info/attributes", "modules")
 
 
 def look(clone: Clone, record: Record, work_tree: Path) -> Git:
@@ -77,6 +80,7 @@ def give_repository(
     }
     for name, content in files.items():
         (fresh / name).write_text(content, "utf-8", "surrogateescape")
+    (record.folder / "agent-config").write_text(files["config"], "utf-8", "surrogateescape")
     shutil.copyfile(record.index, fresh / "index")
     if (clone.path / "shallow").exists():
         shutil.copyfile(clone.path / "shallow", fresh / "shallow")
@@ -170,17 +174,36 @@ def _both_ends(project: Project, work_tree: Path, name: str) -> tuple[Path, Path
     return source, target
 
 
-def embedded(git: Git, work_tree: Path) -> list[bytes]:
-    """Folders inside the work tree that pose as repositories of their own, ignored ones aside."""
+def embedded(git: Git) -> list[bytes]:
+    """Folders inside the work tree that pose as repositories of their own, ignored ones aside.
+
+    Raises UnsafeRepository for what git would wait for instead of reading it.
+    """
     found = []
-    top = os.fsencode(work_tree)
+    top = os.fsencode(git.cwd)
     for folder, folders, files in os.walk(top):
-        if folder == top:
-            folders[:] = [name for name in folders if name != b".git"]
-        elif b".git" in folders or b".git" in files:
+        if folder != top and (b".git" in folders or b".git" in files):
             found.append(os.path.relpath(folder, top))
-            folders[:] = [name for name in folders if name != b".git"]
-    return [path for path in found if path not in _ignored(git, found)]
+        folders[:] = [name for name in folders if name != b".git"]
+        for name in READ_BY_GIT.intersection(files):
+            path = os.path.join(folder, name)  # noqa: PTH118 - bytes
+            if not stat.S_ISREG(os.lstat(path).st_mode) and not os.path.islink(path):  # noqa: PTH114
+                raise UnsafeRepository(f"{shown(os.path.relpath(path, top))} is not a plain file.")
+    ignored = _ignored(git, found)
+    return [path for path in found if path not in ignored]
+
+
+def tampered(record: Record, work_tree: Path) -> list[str]:
+    """What in the agent's repository could make the git of somebody else run its programs."""
+    repository = work_tree / ".git"
+    if repository.is_symlink() or not repository.is_dir():
+        return [".git itself"]
+    found = [name for name in UNUSUAL if os.path.lexists(repository / name)]
+    ours, theirs = record.folder / "agent-config", repository / "config"
+    plain = theirs.is_file() and not theirs.is_symlink()
+    if not plain or ours.stat().st_size != theirs.stat().st_size:
+        return ["config", *found]
+    return found if ours.read_bytes() == theirs.read_bytes() else ["config", *found]
 
 
 def _ignored(git: Git, paths: Sequence[bytes]) -> set[bytes]:
