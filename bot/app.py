@@ -13,8 +13,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from core.engine import Engine
-from core.outbox import Outbox
 from telegram import BotCommand, Update
 from telegram.error import Conflict, InvalidToken, TelegramError
 from telegram.ext import (
@@ -39,7 +37,9 @@ from bot.progress import Progress
 from bot.sender import Pace, Sender
 from core import redact
 from core.config import Settings
+from core.engine import Engine
 from core.errors import GoferError
+from core.outbox import Outbox
 from core.ports import Agents, Hearing
 from core.projects import Projects
 from core.store.conversation import Conversation
@@ -223,8 +223,9 @@ class Bot:
         )
         application.add_handler(MessageHandler(spoken, partial(notes.voice, desk)))
         application.add_handler(
-            MessageHandler(filters.TEXT & ~(filters.COMMAND & own), partial(notes.text, desk))
+            MessageHandler(filters.COMMAND & own, partial(notes.unknown_command, desk))
         )
+        application.add_handler(MessageHandler(filters.TEXT, partial(notes.text, desk)))
         application.add_handler(
             MessageHandler(filters.ALL & ~filters.StatusUpdate.ALL, partial(notes.unknown, desk))
         )

@@ -6,7 +6,6 @@ shows nothing twice, but for the moment between Telegram's yes and our note of i
 
 from __future__ import annotations
 
-from core.outbox import Delivery
 from telegram.error import TelegramError
 
 from bot.cards import Card, note
@@ -16,6 +15,7 @@ from bot.task_cards import ANSWER, question_card, state_card
 from bot.text import markdown
 from core.errors import GoferError, NotFound
 from core.model import ENDED, Task
+from core.outbox import Delivery
 from core.store.conversation import CardRow
 
 

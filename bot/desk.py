@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from core.engine import Engine
 from telegram import Bot, Message, Update
 
 from bot.progress import Progress
 from bot.sender import Sender
 from core.config import Settings
+from core.engine import Engine
 from core.model import Heard, Project
 from core.ports import Agents, Hearing
 from core.projects import Projects

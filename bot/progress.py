@@ -13,12 +13,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
-from core.engine import Engine
-
 from bot.cards import Card
 from bot.sender import Sender
 from bot.steps import Steps
 from bot.task_cards import answered_card, ended_card, working_card
+from core.engine import Engine
 from core.errors import NotFound
 from core.model import ENDED, Event, Task
 from core.store.conversation import CardRow, Conversation
@@ -129,7 +128,8 @@ class Progress:
         task = await self._task(card.task_id)
         if task is None:
             return None
-        return working_card(task, await self._steps_of(task.id), datetime.now(UTC))
+        steps = Steps() if task.status in ENDED else await self._steps_of(task.id)
+        return working_card(task, steps, datetime.now(UTC))
 
     async def _question(self, card: CardRow) -> Card | None:
         """None while it still waits for its answer."""
@@ -144,10 +144,9 @@ class Progress:
         task = await self._task(task_id)
         return ended_card(task) if task and task.status in ENDED else None
 
-    async def _settle(self, card: CardRow) -> None:
-        """Called when it was written. A task at work is not done with."""
-        task = await self._task(card.task_id)
-        if card.kind == "working" and task is not None and task.status not in ENDED:
+    async def _settle(self, card: CardRow, shown: Card) -> None:
+        """It was written. Without buttons (stop it, answer it) that was its last word."""
+        if shown.buttons:
             return
         await self._conversation.settle_card(card)
         left = [other for other in self._live.pop(card.task_id, ()) if other != card]

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Render = Callable[[], Awaitable[Card | None]]
-Done = Callable[[], Awaitable[None]]
+Done = Callable[[Card], Awaitable[None]]
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 CAPTION = MessageLimit.CAPTION_LENGTH.value
@@ -143,7 +143,7 @@ class Sender:
     def refresh(
         self, chat_id: int, message_id: int, render: Render, done: Done | None = None
     ) -> None:
-        """Show progress when the chat is quiet; then `done` is called.
+        """Show progress when the chat is quiet; then `done` is called with it.
 
         `render` may return None: nothing to show.
         """
@@ -228,7 +228,7 @@ class Sender:
                 gate.waiting.setdefault(message_id, (render, done))
                 continue
             if done is not None:
-                await done()
+                await done(card)
 
     async def _markup(self, chat_id: int, card: Card) -> InlineKeyboardMarkup | None:
         rows: list[list[InlineKeyboardButton]] = []

@@ -23,7 +23,6 @@ HELLO = (
     "While it works, reply to its message to tell it more, or say “stop”."
 )
 NO_PROJECT = "There is no project yet. Add one on your machine: gofer projects add FOLDER"
-NO_TASK = "No task yet. Send me a voice note or a text, and one begins."
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ async def _task(desk: Desk, sent: Incoming, argument: str | None) -> Task:
     named = argument or (card.task_id if card else None)
     named = named or (await desk.conversation.chat(sent.chat_id)).task
     if named is None:
-        raise UserError(NO_TASK)
+        raise UserError(orders.NO_TASK)
     return await desk.engine.task(named)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
@@ -110,7 +110,7 @@ async def choose_template(desk: Desk, tap: Tap) -> str | None:
     name = tap.args["name"]
     if not name or name == draft.template:
         await show(desk, replace(draft, template=None, arguments={}, asking=None))
-        await desk.conversation.set_waiting(draft.chat_id, None)
+        await wait_no_more(desk, draft.chat_id, tap.subject)
         return None
     heard = await desk.hearing.understand(draft.text, project=desk.project(draft.project))
     arguments = _known_arguments(desk, name, heard.intent.slots)
@@ -123,7 +123,7 @@ async def pick(desk: Desk, tap: Tap) -> str | None:
 
 
 async def back(desk: Desk, tap: Tap) -> str | None:
-    await desk.conversation.set_waiting(tap.chat_id, None)
+    await wait_no_more(desk, tap.chat_id, tap.subject)
     return await _change(desk, tap)
 
 
@@ -191,7 +191,7 @@ async def drop(desk: Desk, tap: Tap) -> str | None:
         return "This one is started or dropped already."
     dropped = replace(draft, state=DraftState.DROPPED, message_id=tap.message_id)
     await desk.conversation.save_draft(dropped)
-    await desk.conversation.set_waiting(draft.chat_id, None)
+    await wait_no_more(desk, draft.chat_id, tap.subject)
     if job := desk.hearings.get(draft.id):
         job.cancel()
     await show(desk, dropped)
@@ -206,17 +206,13 @@ async def corrected(desk: Desk, draft: Draft, text: str) -> None:
     if draft.spoken and project is not None:
         for heard, written in corrections(draft, text):
             await desk.hearing.correct(project, heard, written)
+    await wait_no_more(desk, draft.chat_id, str(draft.id))
     kept = tuple(change for change in draft.replacements if change.written in text)
     await show_below(desk, replace(draft, text=text, replacements=kept, asking=None, picking=None))
 
 
-async def argument_given(desk: Desk, draft: Draft, text: str) -> None:
-    ask = _missing(desk, draft)
-    if ask is None or not draft.asking:
-        await show_below(desk, replace(draft, asking=None))
-        return
-    value: object = [text] if ask.many else text
-    arguments = {**draft.arguments, ask.name: value}
+async def argument_given(desk: Desk, draft: Draft, name: str, text: str) -> None:
+    arguments = {**draft.arguments, name: text}
     if draft.message_id is not None:
         await desk.sender.delete(draft.chat_id, draft.message_id)
     await _ask(desk, replace(draft, arguments=arguments, message_id=None))
@@ -235,9 +231,18 @@ def corrections(draft: Draft, text: str) -> Iterable[tuple[str, str]]:
 async def _ask(desk: Desk, draft: Draft) -> None:
     """For the next thing that is missing, or show the whole when nothing is."""
     ask = _missing(desk, draft)
-    waiting = Waiting.for_("argument", str(draft.id)) if ask else None
-    await desk.conversation.set_waiting(draft.chat_id, waiting)
+    if ask is not None:
+        await desk.conversation.set_waiting(draft.chat_id, Waiting.for_("argument", str(draft.id)))
+    else:
+        await wait_no_more(desk, draft.chat_id, str(draft.id))
     await show(desk, replace(draft, asking=ask.name if ask else None, picking=None))
+
+
+async def wait_no_more(desk: Desk, chat_id: int, subject: str) -> None:
+    """The next message in this chat is not about that draft or task by itself."""
+    waiting = (await desk.conversation.chat(chat_id)).waiting
+    if waiting is not None and waiting.subject == subject:
+        await desk.conversation.set_waiting(chat_id, None)
 
 
 async def _change(desk: Desk, tap: Tap, **changes: object) -> str | None:
@@ -267,7 +272,7 @@ def _missing(desk: Desk, draft: Draft) -> Argument | None:
 
 
 def _known_arguments(desk: Desk, template: str | None, slots: object) -> dict[str, object]:
-    if template is None or not isinstance(slots, dict):
+    if template is None or not isinstance(slots, Mapping):
         return {}
     try:
         known = {argument.name for argument in desk.templates.get(template).arguments}

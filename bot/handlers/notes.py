@@ -1,8 +1,4 @@
-"""Text and voice as they come in: heard, then taken for an answer, a follow-up, an order or a task.
-
-What always holds: nothing spoken decides about work (merge, undo, discard) without a tap; what
-was forwarded is somebody else's words, so it is only ever proposed as a task.
-"""
+"""Text and voice as they come in: fetched, heard, understood, and then routed."""
 
 from __future__ import annotations
 
@@ -15,14 +11,14 @@ from telegram import Update
 from telegram.constants import FileSizeLimit
 
 from bot.cards import Card, listening, note
-from bot.cards import heard as heard_card
-from bot.desk import Desk, Incoming, incoming
-from bot.handlers import drafts, orders
+from bot.desk import Desk, incoming
+from bot.handlers import orders, routing
 from core.errors import GoferError, UserError
 from core.model import Heard, Project
 from core.store.conversation import Draft, DraftState
 
 LARGEST = FileSizeLimit.FILESIZE_DOWNLOAD.value
+SILENCE = "🎙 I heard no speech in this note, so nothing was started."
 LONG_NOTE_S = 20  # from here on its progress is shown
 SUFFIXES = {"voice": ".ogg", "video_note": ".mp4", "video": ".mp4", "audio": ".audio"}
 
@@ -30,6 +26,8 @@ SUFFIXES = {"voice": ".ogg", "video_note": ".mp4", "video": ".mp4", "audio": ".a
 async def text(desk: Desk, update: Update, _context: object) -> None:
     message, sent = update.effective_message, incoming(update)
     assert message is not None
+    if await routing.resumed(desk, sent) or await desk.conversation.draft(sent.update_id):
+        return
     words = message.text or ""
     project = await _project(desk, sent.chat_id)
     if sent.forwarded:
@@ -38,14 +36,14 @@ async def text(desk: Desk, update: Update, _context: object) -> None:
         understood = await desk.hearing.understand(
             words, project=project, recent_files=await _recent_files(desk, project)
         )
-    draft = await desk.conversation.draft(sent.update_id)
-    if draft is None:
-        draft = Draft(sent.update_id, sent.chat_id, forwarded=sent.forwarded)
-    await _take(desk, sent, draft, understood)
+    draft = Draft(sent.update_id, sent.chat_id, forwarded=sent.forwarded)
+    await routing.take(desk, sent, draft, understood)
 
 
 async def voice(desk: Desk, update: Update, _context: object) -> None:
     sent = incoming(update)
+    if await routing.resumed(desk, sent):
+        return
     draft = await desk.conversation.draft(sent.update_id)
     if draft is None:
         draft = Draft(
@@ -60,80 +58,26 @@ async def voice(desk: Desk, update: Update, _context: object) -> None:
     try:
         understood = await _hear(desk, update, draft)
     except GoferError as error:
-        await _end(desk, draft, note(f"🎙 {error}"))
+        await routing.close(desk, draft, note(f"🎙 {error}"))
         return
-    if understood is None:
-        return
+    now = await desk.conversation.draft(draft.id)
+    if understood is None or now is None or now.state is not DraftState.HEARING:
+        return  # its owner dropped it meanwhile
     if understood.no_speech or not understood.text.strip():
-        await _end(desk, draft, note("🎙 I heard no speech in this note, so nothing was started."))
+        await routing.close(
+            desk, draft, note("🎙 I heard no speech in this note, so nothing was started.")
+        )
         return
-    await _take(desk, sent, draft, understood)
+    await routing.take(desk, sent, draft, understood)
+
+
+async def unknown_command(desk: Desk, update: Update, _context: object) -> None:
+    await orders.say(desk, incoming(update), "I do not know that command; /help lists them.")
 
 
 async def unknown(desk: Desk, update: Update, _context: object) -> None:
-    sent = incoming(update)
-    card = note("I take text, voice notes, audio files and video notes. This was none of them.")
-    await desk.sender.send(sent.chat_id, card, silent=True, reply_to=sent.message_id)
-
-
-async def _take(desk: Desk, sent: Incoming, draft: Draft, understood: Heard) -> None:
-    """Decide what it is; whatever is no new task closes its draft."""
-    if not sent.forwarded and await _taken_otherwise(desk, sent, draft, understood):
-        if draft.spoken:
-            await _end(desk, draft, heard_card(understood.text))
-        return
-    await drafts.propose(desk, draft, understood)
-
-
-async def _taken_otherwise(desk: Desk, sent: Incoming, draft: Draft, understood: Heard) -> bool:
-    words = understood.text.strip()
-    if sent.reply_to is not None and await _reply(desk, sent, words, understood.intent.action):
-        return True
-    if sent.reply_to is None and await _awaited(desk, sent, words):
-        return True
-    chat = await desk.conversation.chat(sent.chat_id)
-    if understood.intent.action is None:
-        return False
-    return await orders.obey(desk, sent, understood.intent.action, chat.task, words)
-
-
-async def _reply(desk: Desk, sent: Incoming, words: str, action: str | None) -> bool:
-    """A reply talks about what it replies to."""
-    assert sent.reply_to is not None
-    card = await desk.conversation.card_in(sent.chat_id, sent.reply_to)
-    if card is not None:
-        if card.kind == "question" and card.live:
-            await orders.answer(desk, sent, card.task_id, card.key.split(":", 2)[2], words)
-        elif action is None or not await orders.obey(desk, sent, action, card.task_id, words):
-            await orders.follow_up(desk, sent, card.task_id, words)
-        return True
-    other = await desk.conversation.draft_shown_in(sent.chat_id, sent.reply_to)
-    if other is None or other.state is not DraftState.OPEN:
-        return False
-    if other.asking:
-        await drafts.argument_given(desk, other, words)
-    else:
-        await drafts.corrected(desk, other, words)
-    return True
-
-
-async def _awaited(desk: Desk, sent: Incoming, words: str) -> bool:
-    """What the chat is waiting for: a correction, an argument, a follow-up."""
-    waiting = (await desk.conversation.chat(sent.chat_id)).waiting
-    if waiting is None:
-        return False
-    await desk.conversation.set_waiting(sent.chat_id, None)
-    if waiting.kind == "follow_up":
-        await orders.follow_up(desk, sent, waiting.subject, words)
-        return True
-    other = await desk.conversation.draft(int(waiting.subject))
-    if other is None or other.state is not DraftState.OPEN:
-        return False
-    if waiting.kind == "argument":
-        await drafts.argument_given(desk, other, words)
-    else:
-        await drafts.corrected(desk, other, words)
-    return True
+    text = "I take text, voice notes, audio files and video notes. This was none of them."
+    await orders.say(desk, incoming(update), text)
 
 
 async def _hear(desk: Desk, update: Update, draft: Draft) -> Heard | None:
@@ -192,14 +136,6 @@ async def _download(desk: Desk, update: Update) -> tuple[Path, float]:
         part.rename(file)
     duration = getattr(media, "duration", None)
     return file, duration.total_seconds() if duration is not None else 0.0
-
-
-async def _end(desk: Desk, draft: Draft, card: Card) -> None:
-    if draft.message_id is None or not await desk.sender.edit(
-        draft.chat_id, draft.message_id, card
-    ):
-        await desk.sender.send(draft.chat_id, card)
-    await desk.conversation.save_draft(replace(draft, state=DraftState.DROPPED))
 
 
 async def _project(desk: Desk, chat_id: int) -> Project | None:

@@ -9,29 +9,25 @@ from bot.task_cards import confirm_card, pick_task
 from core.errors import Refused
 from core.model import ACTIVE, ENDED, Decision, ReviewState, Status, Task
 
+ORDERS = frozenset({"also", "stop", "status", "merge", "undo", "discard"})
+WITHOUT_TASK = frozenset({"stop", "status"})
+NO_TASK = "No task yet. Send me a voice note or a text, and one begins."
+
 OPEN = ACTIVE | {Status.CREATED, Status.QUEUED}
 
 
-async def obey(desk: Desk, sent: Incoming, action: str, task_id: str | None, words: str) -> bool:
-    """False: there is no such order, or no task that it could be about."""
-    if action == "stop":
+async def obey(desk: Desk, sent: Incoming, order: str, task_id: str | None, words: str) -> None:
+    """`order` is one of ORDERS; `task_id` may be None for those WITHOUT_TASK."""
+    if order == "stop":
         await stop(desk, sent, task_id)
-        return True
-    if action == "status" and task_id is None:
-        await say(desk, sent, "No task yet. Send me a voice note or a text, and one begins.")
-        return True
-    if task_id is None:
-        return False
-    match action:
-        case "also":
-            await follow_up(desk, sent, task_id, words)
-        case "status":
-            await showing.send_task(desk, sent.chat_id, await desk.engine.task(task_id))
-        case "merge" | "undo" | "discard":
-            await confirm(desk, sent, action, task_id)
-        case _:
-            return False
-    return True
+    elif task_id is None:
+        await say(desk, sent, NO_TASK)
+    elif order == "also":
+        await follow_up(desk, sent, task_id, words)
+    elif order == "status":
+        await showing.send_task(desk, sent.chat_id, await desk.engine.task(task_id))
+    else:
+        await confirm(desk, sent, order, task_id)
 
 
 async def follow_up(desk: Desk, sent: Incoming, task_id: str, words: str) -> None:

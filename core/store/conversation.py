@@ -69,6 +69,16 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """What an update was taken for."""
+
+    kind: str  # draft | answer | follow_up | order | edit | argument
+    subject: str = ""  # id of a task or draft
+    detail: str = ""  # the request, order or argument
+    words: str = ""  # what was said
+
+
+@dataclass(frozen=True, slots=True)
 class Chat:
     id: int
     project: str | None = None
@@ -131,10 +141,20 @@ class Conversation:
             )
             return int(rows[0]["attempts"]) if rows else 1
 
+    async def route(self, update_id: int) -> Route | None:
+        rows = await self._database.read("SELECT route FROM updates WHERE id = ?", (update_id,))
+        return Route(**json.loads(rows[0]["route"])) if rows and rows[0]["route"] else None
+
+    async def set_route(self, update_id: int, route: Route) -> None:
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                "UPDATE updates SET route = ? WHERE id = ?", (json.dumps(asdict(route)), update_id)
+            )
+
     async def finish_update(self, update_id: int) -> None:
         async with self._database.transaction() as transaction:
             await transaction.execute(
-                "UPDATE updates SET finished_at = ?, body = '' WHERE id = ?",
+                "UPDATE updates SET finished_at = ?, body = '', route = NULL WHERE id = ?",
                 (time.time(), update_id),
             )
 

@@ -18,6 +18,7 @@ from core.store.database import Transaction
 from core.store.tasks import Rows, moment
 
 _REQUEST = TypeAdapter(Request)
+WITHDRAWN = "withdrawn"  # in the place of who answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +161,10 @@ async def mark_answer_told(tx: Transaction, task_id: str, asked: Asked) -> None:
 async def withdraw(tx: Transaction, task_id: str, request_id: str | None = None) -> None:
     """The agent no longer waits for this (or for anything)."""
     await tx.execute(
-        "UPDATE questions SET decision = 'deny', answered_by = 'withdrawn', told = 1"
-        " WHERE task_id = ?1 AND told = 0 AND (request_id = ?2 OR ?2 IS NULL)",
-        (task_id, request_id),
+        "UPDATE questions SET told = 1, answered_by = COALESCE(answered_by, ?1),"
+        " decision = COALESCE(decision, 'deny')"
+        " WHERE task_id = ?2 AND told = 0 AND (request_id = ?3 OR ?3 IS NULL)",
+        (WITHDRAWN, task_id, request_id),
     )
 
 

@@ -22,6 +22,7 @@ from core.model import (
     Failure,
     Mode,
     Outcome,
+    ProcessEnded,
     Question,
     Review,
     Run,
@@ -51,12 +52,16 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    started: bool = False  # the agent's process is known to exist or to have existed
-    session: bool = False  # the agent has confirmed its session, so it can be resumed
-    attempt: int = 0  # how often a passing failure started it again
+    attempt: int = 0  # how many processes of this run came before; each has its own folder
+    prompt: str | None = None  # what this process was told first; None: the run's prompt
+    resume: bool = False  # this process takes up an earlier session
+    started: bool = False  # this process is known to exist or to have existed
+    session: str | None = None  # what the agent calls its session, once it has said so
+    retries: int = 0  # passing failures so far
     fixes: int = 0  # turns spent on a failed check
     stored_output: int = 0  # characters of output events
     turn: TurnEnded | None = None  # how the last turn ended, while its work is being looked at
+    ended: ProcessEnded | None = None  # how this process ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ CREATE TABLE updates (
     body        TEXT    NOT NULL,     -- JSON, as it came; emptied when finished
     received_at REAL    NOT NULL,     -- Unix time
     attempts    INTEGER NOT NULL DEFAULT 0,
+    route       TEXT,                 -- JSON: what it was taken for
     finished_at REAL
 ) STRICT;
 CREATE INDEX updates_pending ON updates (id) WHERE finished_at IS NULL;
