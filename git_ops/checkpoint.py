@@ -31,7 +31,7 @@ def snapshot(git: Git, clone: Clone, base: str, parent: str) -> tuple[str, list[
     notes = []
     git.run("read-tree", "-m", "-i", parent)
     strange = _unpin_new_submodules(git, clone, base)
-    posing = sorted({*worktree.embedded(git), *strange} - _submodules(git))
+    posing = sorted({*worktree.embedded(git), *strange} - set(worktree.submodules(git)))
     if posing:
         names = ", ".join(shown(path) for path in posing[:5])
         notes.append(
@@ -47,11 +47,6 @@ def snapshot(git: Git, clone: Clone, base: str, parent: str) -> tuple[str, list[
     return git.text("write-tree"), notes
 
 
-def _submodules(git: Git) -> set[bytes]:
-    entries = fields(git.run("ls-files", "--stage", "-z"))
-    return {entry.partition(b"\t")[2] for entry in entries if entry.startswith(worktree.GITLINK)}
-
-
 def _unpin_new_submodules(git: Git, clone: Clone, base: str) -> set[bytes]:
     """Drop gitlinks that the base does not have; returns their paths.
 
@@ -60,7 +55,7 @@ def _unpin_new_submodules(git: Git, clone: Clone, base: str) -> set[bytes]:
     """
     listed = fields(clone.git.run("ls-tree", "-r", "-z", base))
     known = {line.partition(b"\t")[2] for line in listed if line.startswith(worktree.GITLINK)}
-    new = _submodules(git) - known
+    new = set(worktree.submodules(git)) - known
     entries = (b"0 %s\t%s" % (b"0" * len(base), path) for path in new)
     git.run("update-index", "-z", "--index-info", stdin=b"".join(e + b"\0" for e in entries))
     return new

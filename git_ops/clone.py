@@ -25,6 +25,7 @@ from typing import Any
 from urllib.parse import quote
 
 from core.errors import GitError, UserError
+from git_ops import lfs
 from git_ops.git import Git, ours
 from git_ops.owner import Owner
 
@@ -135,6 +136,7 @@ class Clone:
             form = owner.git.text("rev-parse", "--show-object-format")
             self.git.run("init", "--quiet", "--bare", "--template=", f"--object-format={form}")
             ready.touch()
+        lfs.share_store(self.path, owner.file("lfs"))
         self.take(owner, "+refs/heads/*:refs/owner/heads/*", "+refs/tags/*:refs/owner/tags/*")
 
     def take(self, owner: Owner, *what: str) -> None:

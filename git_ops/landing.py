@@ -12,15 +12,16 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import GitError, Refused
+from git_ops import lfs
 from git_ops.clone import Clone, Record, replace_file
 from git_ops.git import Git, fields, owners, shown
-from git_ops.owner import Checkout, Owner
+from git_ops.owner import Checkout, Owner, filters, unfiltered
 
 LOCK_PATIENCE_S = 5.0
 UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
@@ -88,6 +89,10 @@ class Place:
     def next_index(self) -> Path:
         return Path(self.git_dir) / "index.gofer"
 
+    @property
+    def scratch(self) -> Path:
+        return Path(self.git_dir) / "index.gofer-scratch"
+
 
 def _move_checked_out(checkout: Checkout, record: Record, branch: str, old: str, new: str) -> None:
     git = owners(checkout.path)
@@ -98,7 +103,7 @@ def _move_checked_out(checkout: Checkout, record: Record, branch: str, old: str,
             raise BranchMoved(f"{branch} moved meanwhile. Look again and repeat.")
         _refuse_when_in_the_way(place)
         shutil.copyfile(place.index, place.next_index)
-        following = _unfiltered(git).using(GIT_INDEX_FILE=place.next_index)
+        following = _writing(git).using(GIT_INDEX_FILE=place.next_index)
         try:
             following.run("read-tree", "-m", "-u", old, new)
             _swap(git, branch, old, new)
@@ -179,6 +184,7 @@ def _refuse_when_in_the_way(place: Place) -> None:
         raise Refused(f"{place.path} is in the middle of a merge. Finish it first.")
     touched = _touched(place.git, place.old, place.new)
     dirty = _dirty(place.git)
+    _refuse_filtered(place, touched)
     files = {path for path in touched if path in dirty}
     files |= {path for path, added in touched.items() if added and _occupied(place, path, touched)}
     if files:
@@ -224,9 +230,9 @@ def _occupied(place: Place, path: bytes, touched: dict[bytes, bool]) -> bool:
 
 def _put_back(place: Place) -> None:
     """Undo a half-made switch of files from old to new: whatever is not the owner's own edit."""
-    scratch = Path(place.git_dir) / "index.gofer-scratch"
+    scratch = place.scratch
     scratch.unlink(missing_ok=True)
-    git = _unfiltered(place.git)
+    git = _writing(place.git)
     try:
         later = git.using(GIT_INDEX_FILE=scratch)
         later.run("read-tree", place.new)
@@ -256,9 +262,29 @@ def _cut_short(place: Place, git: Git, path: bytes) -> bool:
     return whole.status == 0 and whole.out.startswith(found.read_bytes())
 
 
-def _unfiltered(git: Git) -> Git:
-    """Without the owner's own filter programs, but for LFS: a change could be what they run."""
-    listed = git.maybe("config", "--name-only", "--get-regexp", r"^filter\.") or ""
-    names = {line.split(".", 1)[1].rsplit(".", 1)[0] for line in listed.splitlines()} - {"lfs"}
-    keys = ("smudge=", "clean=", "process=", "required=false")
-    return git.configured(*(f"filter.{name}.{key}" for name in sorted(names) for key in keys))
+def _writing(git: Git) -> Git:
+    """For writing files of the owner's: no filter program but the one for large files."""
+    plain = unfiltered(git)
+    return lfs.filtering(plain) if "lfs" in filters(git) else plain
+
+
+def _refuse_filtered(place: Place, touched: Collection[bytes]) -> None:
+    """Raises Refused where the owner's own filter programs would have to write files."""
+    own = filters(place.git) - {"lfs"}
+    if not own:
+        return
+    scratch = place.scratch
+    try:
+        git = place.git.using(GIT_INDEX_FILE=scratch)
+        git.run("read-tree", place.new)
+        paths = b"".join(path + b"\0" for path in touched)
+        found = fields(git.run("check-attr", "--cached", "-z", "--stdin", "filter", stdin=paths))
+    finally:
+        scratch.unlink(missing_ok=True)
+    named = zip(found[::3], found[2::3], strict=True)
+    files = sorted(shown(path) for path, name in named if os.fsdecode(name) in own)
+    if files:
+        raise Refused(
+            f"{', '.join(files[:10])} would pass through a filter program of yours, which is "
+            f"not run here. Merge it at your desk: git merge (the branch is in {place.path})."
+        )

@@ -13,6 +13,18 @@ from core.model import TrackedFile
 from git_ops.git import Git, fields, owners, shown
 
 
+def filters(git: Git) -> set[str]:
+    """Names of the filter drivers that the owner has configured."""
+    listed = git.maybe("config", "--name-only", "--get-regexp", r"^filter\.") or ""
+    return {line.split(".", 1)[1].rsplit(".", 1)[0] for line in listed.splitlines()}
+
+
+def unfiltered(git: Git) -> Git:
+    """Without the owner's filter programs: a change could decide what they run, and on what."""
+    keys = ("smudge=", "clean=", "process=", "required=false")
+    return git.configured(*(f"filter.{name}.{key}" for name in filters(git) for key in keys))
+
+
 @dataclass(frozen=True, slots=True)
 class Checkout:
     """A folder of the owner's in which a branch is checked out."""

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from core.errors import UnsafeRepository, UserError
 from core.model import Mount, Project
+from git_ops import lfs
 from git_ops.clone import Clone, Origin, Record
-from git_ops.git import Git, fields, shown
-from git_ops.owner import Owner
+from git_ops.git import Git, fields, owners, shown
+from git_ops.owner import Owner, unfiltered
 
 GITLINK = b"160000 "
 READ_BY_GIT = frozenset({b".gitignore", b".gitattributes"})
@@ -29,7 +30,7 @@ def look(clone: Clone, record: Record, work_tree: Path) -> Git:
     if work_tree.is_symlink() or not work_tree.is_dir():
         raise UnsafeRepository(f"{work_tree} is no longer a folder; the task's files are gone.")
     excluded = f"core.excludesFile={record.exclude}"
-    return clone.git.over(work_tree, record.index).configured(excluded)
+    return lfs.filtering(clone.git.over(work_tree, record.index).configured(excluded))
 
 
 def build(
@@ -40,6 +41,7 @@ def build(
     work_tree.mkdir(parents=True)
     record.index.unlink(missing_ok=True)
     check_out(clone, record, work_tree, tip)
+    fill_submodules(look(clone, record, work_tree), owner.path, record.folder / "index.scratch")
     give_repository(clone, record, work_tree, origin, tip, owner)
 
 
@@ -50,13 +52,38 @@ def check_out(clone: Clone, record: Record, work_tree: Path, commit: str) -> Non
     shield_submodules(git)
 
 
+def submodules(git: Git) -> dict[bytes, str]:
+    """Paths of the index's submodules and the commits that they are pinned to."""
+    entries = (entry.partition(b"\t") for entry in fields(git.run("ls-files", "--stage", "-z")))
+    return {
+        path: about.split()[1].decode() for about, _, path in entries if about.startswith(GITLINK)
+    }
+
+
 def shield_submodules(git: Git) -> None:
     """Never look into submodules: git would run their own fsmonitor to learn their state."""
-    entries = fields(git.run("ls-files", "--stage", "-z"))
-    links = [entry.partition(b"\t")[2] for entry in entries if entry.startswith(GITLINK)]
+    links = submodules(git)
     if links:
-        paths = b"\0".join(links) + b"\0"
+        paths = b"".join(path + b"\0" for path in links)
         git.run("update-index", "--skip-worktree", "-z", "--stdin", stdin=paths)
+
+
+def fill_submodules(git: Git, owner: Path, scratch: Path) -> None:
+    """Put the files of submodules where the agent can read them; their commits stay pinned.
+
+    They come from the owner's checkout, where it has them, without a repository around them.
+    """
+    for path, commit in submodules(git).items():
+        source, target = owner / os.fsdecode(path), git.cwd / os.fsdecode(path)
+        plain = target.is_dir() and not target.is_symlink() and not any(target.iterdir())
+        if not plain or not (source / ".git").exists():
+            continue
+        git_dir = owners(source).text("rev-parse", "--absolute-git-dir")
+        inner = unfiltered(owners(source).using(GIT_DIR=git_dir)).over(target, scratch)
+        scratch.unlink(missing_ok=True)
+        if inner.succeeds("read-tree", "--reset", "-u", commit):
+            fill_submodules(inner, source, scratch.with_suffix(".inner"))
+    scratch.unlink(missing_ok=True)
 
 
 def give_repository(
@@ -101,11 +128,12 @@ def _config(commit: str, name: str, email: str) -> str:
         "user": {"name": _quoted(name), "email": _quoted(email)},
         "commit": {"gpgSign": "false"},
     }
-    return "".join(
+    text = "".join(
         f"[{section}]\n" + "".join(f"\t{key} = {value}\n" for key, value in values.items())
         for section, values in settings.items()
         if values
     )
+    return text + (lfs.FOR_THE_AGENT if lfs.installed() else "")
 
 
 def _quoted(value: str) -> str:
@@ -149,7 +177,7 @@ def mounts(clone: Clone, project: Project, work_tree: Path) -> tuple[Mount, ...]
     A linked folder shows at its own place too, where scripts of a virtual environment expect it.
     """
     objects = clone.path / "objects"
-    shown = [Mount(objects, objects)]
+    shown = [Mount(objects, objects), *lfs.mounts(clone.path)]
     for name in project.link:
         source, target = _both_ends(project, work_tree, name)
         if source.is_dir() and target.is_dir() and not target.is_symlink():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import UnsafeRepository
+from core.errors import Refused, UnsafeRepository
 from core.model import Workspace
 from git_ops.repositories import Repositories
 from tests.fakes.checkout import Checkout, git, in_bubblewrap
@@ -109,7 +109,7 @@ def included_configuration(tree: Path, payload: Path) -> None:
 
 
 def evil_repository(at: Path, payload: Path) -> None:
-    at.mkdir(parents=True)
+    at.mkdir(parents=True, exist_ok=True)
     git(at, "init", "--quiet")
     git(at, "config", "user.name", "Mallory")
     git(at, "config", "user.email", "mallory@example.org")
@@ -335,11 +335,33 @@ async def test_tracked_filter_programs_do_not_run_in_the_owners_checkout(
     (workspace.path / ".gitattributes").write_text("*.txt filter=own\n")
     (workspace.path / "new.txt").write_text("new\n")
     after = await turn(repositories, owner, workspace)
-    await repositories.merge(
-        owner.project, after, expected_head=after.head, how="merge", message="Land"
-    )
+    with pytest.raises(Refused, match=r"new\.txt would pass through a filter"):
+        await repositories.merge(
+            owner.project, after, expected_head=after.head, how="merge", message="Land"
+        )
     assert not canary.exists()
-    assert owner.show("HEAD:new.txt") == "new"
+    assert owner.status() == ""
+
+
+async def test_repository_planted_in_a_submodule_is_not_entered(
+    repositories: Repositories, owner: Checkout, payload: Path, canary: Path, tmp_path: Path
+) -> None:
+    library = Checkout.make(tmp_path / "library")
+    library.put("lib.py")
+    pinned = library.commit()
+    owner.git("-c", "protocol.file.allow=always", "submodule", "add", str(library.path), "lib")
+    owner.commit("A submodule")
+    workspace = await repositories.prepare(owner.project, "abcd1234", "x", base=None)
+    assert (workspace.path / "lib/lib.py").read_text() == "content\n"
+    assert git(workspace.path, "status", "--porcelain") == ""
+    evil_repository(workspace.path / "lib", payload)
+    canary.unlink(missing_ok=True)
+    (workspace.path / "work.txt").write_text("work\n")
+    after = await turn(repositories, owner, workspace)
+    files, _ = await repositories.changes(after)
+    assert [file.path for file in files] == ["work.txt"]
+    assert pinned in owner.git("ls-tree", after.head, "lib")
+    assert not canary.exists()
 
 
 async def test_merge_drivers_do_not_run(
