@@ -16,8 +16,8 @@ from voice.alignment import Fit, align
 from voice.spoken import Language, Token
 from voice.vocabulary import Entry, Kind, Vocabulary
 
-MOST_CANDIDATES = 300
-LONGEST_CHUNK = 80  # tokens looked at together
+WINDOW, STEP = 14, 7  # tokens looked at together, and how far to the next look
+MOST_CANDIDATES = 100  # per window
 CLOSE = 0.94  # of the best one's value: a neighbour that may be meant as well
 RECENT = 1.06  # how much more likely a file of the last tasks is
 MOST_CHOICES = 5
@@ -60,7 +60,7 @@ def find_names(
 ) -> list[Match]:
     """Matches in order, none overlapping another."""
     fits = [
-        found for start, end in _chunks(tokens) for found in _fits(tokens, start, end, vocabulary)
+        found for start, end in _windows(tokens) for found in _fits(tokens, start, end, vocabulary)
     ]
     cues = Cues(tokens, speech)
     strict = list(_believed(fits, cues, recent))
@@ -70,20 +70,10 @@ def find_names(
     return [_with_choices(match, possible) for match in best_apart(possible)]
 
 
-def _chunks(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
-    """The whole of a short note; a long one cut at its pauses."""
-    start = 0
-    while len(tokens) - start > LONGEST_CHUNK:
-        pauses = [
-            place
-            for place in range(start + 1, start + LONGEST_CHUNK + 1)
-            if tokens[place].pause[:1] in (".", "?", "!")
-        ]
-        end = pauses[-1] if pauses else start + LONGEST_CHUNK
-        yield start, end
-        start = end
-    if start < len(tokens):
-        yield start, len(tokens)
+def _windows(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
+    """Overlapping, so that every name of up to STEP tokens is whole in one of them."""
+    for start in range(0, max(1, len(tokens) - WINDOW + STEP), STEP):
+        yield start, min(start + WINDOW, len(tokens))
 
 
 def _fits(

@@ -50,11 +50,12 @@ class Entry:
         return [form for form in forms if form.full and form.stem > form.begins[-1]]
 
     def parts(self) -> tuple[Sequence[str], Sequence[str]]:
-        """Its own parts, and those of the folders it is in."""
+        """Its own parts, and those of its folders and extension."""
         if self.kind is Kind.SYMBOL:
             return parts_of(self.written), ()
-        folders, stem, _ = split_path(self.written)
-        return parts_of(stem), [part for folder in folders for part in parts_of(folder)]
+        folders, stem, extension = split_path(self.written)
+        others = [part for piece in (*folders, extension) for part in parts_of(piece)]
+        return parts_of(stem), others
 
 
 # Which language a file is in, by its extension; how that language writes its names.
