@@ -64,9 +64,7 @@ async def voice(desk: Desk, update: Update, _context: object) -> None:
     if understood is None or now is None or now.state is not DraftState.HEARING:
         return  # its owner dropped it meanwhile
     if understood.no_speech or not understood.text.strip():
-        await routing.close(
-            desk, draft, note("🎙 I heard no speech in this note, so nothing was started.")
-        )
+        await routing.close(desk, draft, note(SILENCE))
         return
     await routing.take(desk, sent, draft, understood)
 
