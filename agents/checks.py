@@ -38,7 +38,7 @@ async def run(boxed: Boxed, mark: str, folder: Path, timeout_s: float) -> tuple[
             code, note = await run_within(boxed, environment, folder, inside, timeout_s)
         finally:
             os.close(inside)
-            await asyncio.to_thread(processes.end_marked, mark)
+            await asyncio.to_thread(processes.end_marked, mark.__eq__)
         tail = plain((await reading).decode(errors="replace"))
     finally:
         transport.close()

@@ -38,6 +38,7 @@ from core.model import (
 
 CHUNK = 65_536
 FINISH_GRACE_S = 5.0
+GOODBYE_S = 10.0  # a bridge that closed one connection closes all
 KILLED = "Its bridge was killed."
 GONE: dict[str, Any] = {
     "code": None,
@@ -62,15 +63,14 @@ class Commands:
         self._answers = asyncio.create_task(self._read(reader))
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        with contextlib.suppress(OSError):
+        try:
             while line := await reader.readline():
-                waiting = self._waiting.popleft()
-                if waiting and not waiting.done():
-                    waiting.set_result(bool(json.loads(line)["ok"]))
-        for waiting in self._waiting:
-            if waiting and not waiting.done():
-                waiting.set_result(False)
-        self._waiting.clear()
+                settle(self._waiting.popleft(), bool(json.loads(line)["ok"]))
+        except OSError:
+            pass  # the bridge was killed
+        finally:
+            for waiting in self._waiting:
+                settle(waiting, False)
 
     def send(self, **command: object) -> None:
         """Without waiting, so that nothing can be cut off between deciding and sending."""
@@ -95,13 +95,18 @@ class Commands:
         return self._answers.done()
 
     async def ended(self) -> None:
-        """Returns when the bridge is gone."""
-        await asyncio.wait([self._answers])
+        """Returns when the bridge is gone, and all that it answered is known."""
+        await asyncio.wait([self._answers], timeout=GOODBYE_S)
 
     async def close(self) -> None:
         self._answers.cancel()
         await asyncio.wait([self._answers])
         await close(self._writer)
+
+
+def settle(waiting: asyncio.Future[bool] | None, done: bool) -> None:
+    if waiting and not waiting.done():
+        waiting.set_result(done)
 
 
 class Link:
@@ -134,6 +139,7 @@ class Link:
         self._stream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._name = ""  # of our attachment; what is before it in the transcript is replay
         self._caught_up = False
+        self._close_input = False
         self._ready: deque[Batch] = deque()
         self._connecting = asyncio.Lock()
         self._beginning = asyncio.Lock()
@@ -174,6 +180,8 @@ class Link:
             with contextlib.suppress(OSError):
                 if data := await self._stream[0].read(CHUNK):
                     return data
+            if self._commands and not self._detached:  # its last answers are on their way
+                await self._commands.ended()
             await self._disconnect()
         transcript = self._spec.folder / "transcript.jsonl"
         return await asyncio.to_thread(read_at, transcript, self._reader.offset)
@@ -226,6 +234,7 @@ class Link:
                 self._begun(value)
             case "attached":
                 self._caught_up = value == self._name
+                self._close_input = not driver.multi_turn
             case "exit":
                 return self._ended(value)
             case "too_long":
@@ -276,8 +285,9 @@ class Link:
             return
         for line in self._driver.outgoing():
             self._commands.send(send=line.decode("utf-8", "surrogateescape"))
-        if not self._driver.multi_turn:
+        if self._close_input:
             self._commands.send(close=True)
+            self._close_input = False
 
     async def found(self) -> bool:
         """Whether there is anything to report: a live bridge, or an exit record."""
@@ -304,14 +314,15 @@ class Link:
         ended = ProcessEnded(entry["code"], entry["reason"], entry["detail"])
         self._ready.append(Batch(self._reader.offset, (*events, ended)))
 
-    async def _begin_another(self, message_id: str = "", text: str = "") -> None:
-        """A new process for what the last one did not hear."""
+    async def _begin_another(self, message_id: str = "", text: str = "") -> bool:
+        """A new process for what the last one did not hear. False when there is one already."""
         async with self._beginning:
             if await self._connect():
-                return  # somebody was faster
+                return False
             messages = self._unheard | ({message_id: text} if message_id else {})
             spec = replace(self._spec, prompt="\n\n".join(messages.values()), resume=True)
             await self._begin(spec, start_entry(spec, tuple(messages)))
+            return True
 
     # --- wishes ----------------------------------------------------------------------------------
 
@@ -324,8 +335,9 @@ class Link:
                 return
             if self._commands:
                 await self._commands.ended()
-            await self._begin_another(message_id, text)
-            self._changed.set()
+            if await self._begin_another(message_id, text):
+                self._changed.set()
+                return
 
     async def answer(self, request_id: str, decision: Decision, text: str = "") -> None:
         note = {"answer": request_id, "decision": decision.value, "text": text}

@@ -133,11 +133,11 @@ def kill_all(find: Callable[[], Iterable[Process]], within_s: float = 5.0) -> bo
     return True
 
 
-def end_marked(mark: str) -> bool:
-    """Kill every process that carries the mark. False when one would not die."""
+def end_marked(accept: Callable[[str], bool]) -> bool:
+    """Kill every process with a mark that is accepted. False when one would not die."""
 
     def find() -> list[Process]:
-        both = (marked(variable, mark.__eq__) for variable in (BRIDGE, RUN))
+        both = (marked(variable, accept) for variable in (BRIDGE, RUN))
         return [process for found in both for process, _ in found]
 
     return kill_all(find)

@@ -59,7 +59,7 @@ class Runner:
         self._definitions = catalogue.load(agents_file)
         self._sandbox = Sandbox(sandbox, home=home, hidden=hidden)
         self._versions = catalogue.Versions()
-        self._mark = sha256(os.fsencode(home)).hexdigest()[:12] + "-"
+        self._mark = home_mark(home)
 
     # --- which agents there are ------------------------------------------------------------------
 
@@ -279,19 +279,23 @@ class Runner:
             for variable in (processes.BRIDGE, processes.RUN)
             for process, mark in processes.marked(variable, dead)
         ]
-        for mark in {mark for _, mark in found}:
-            processes.end_marked(mark)
+        processes.end_marked(dead)
         return [f"{process.name} ({process.pid}) of {mark}" for process, mark in found]
 
     async def _end_run(self, run_id: str) -> None:
         """Kill whatever there is of a run, its bridge first, so that it starts nothing again."""
-        await asyncio.to_thread(processes.end_marked, self._mark + run_id)
+        await asyncio.to_thread(processes.end_marked, (self._mark + run_id).__eq__)
 
 
 FREELY = (
     "Make a sandbox work (`gofer doctor` tells how), or set `allow_unsandboxed = true` for it in "
     "the file named by GOFER_AGENTS."
 )
+
+
+def home_mark(home: Path) -> str:
+    """What the marks of all processes begin with that belong to this home."""
+    return sha256(os.fsencode(home)).hexdigest()[:12] + "-"
 
 
 def may_run_freely(definition: Definition, box: SandboxInfo) -> bool:
