@@ -17,6 +17,7 @@ MOST_COMPRESSED = 2.4  # these two are Whisper's own marks of a failed decoding
 LEAST_LOGPROB = -1.0
 MOST_WORDS_PER_S = 6.5
 LEAST_WORDS_PER_S = 0.4
+LONG_PHRASE = 5  # words
 MOST_UNHEARD_S = 2.5  # speech behind the last word
 
 # What Whisper was trained to find under silence and music: the ends of subtitled videos.
@@ -77,15 +78,16 @@ def compression(text: str) -> float:
 
 
 def repeats(words: Sequence[str]) -> bool:
-    """A phrase of two words or more said again at once, or one word four times."""
+    """A phrase said again at once, one word four times, or a long phrase twice anywhere."""
     for length in range(1, len(words) // 2 + 1):
         times = 4 if length == 1 else 2
         for start in range(len(words) - length * times + 1):
-            phrase = words[start : start + length]
-            rest = words[start + length : start + length * times]
-            if list(phrase) * (times - 1) == list(rest):
+            phrase = list(words[start : start + length])
+            if phrase * (times - 1) == list(words[start + length : start + length * times]):
                 return True
-    return False
+    long = [tuple(words[start : start + LONG_PHRASE]) for start in range(len(words))]
+    long = [phrase for phrase in long if len(phrase) == LONG_PHRASE]
+    return len(set(long)) < len(long)
 
 
 def plain(text: str) -> list[str]:

@@ -32,7 +32,7 @@ from voice.speech import Piece, Span, pieces
 log = logging.getLogger(__name__)
 
 FRAMES_PER_S = 100
-MARGIN = 300  # frames of padding behind the sound; with less, notes come out repeated
+MARGIN = 400  # frames of padding behind the sound; with less, notes come out repeated
 LEAST_FRAMES = 400
 BEAM = 5
 TOKENS_PER_S = 8  # fast speech takes about five
