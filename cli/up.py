@@ -91,79 +91,74 @@ def only_hub(home: Path) -> Iterator[None]:
         yield
 
 
-# --- doors ---------------------------------------------------------------------------------------
+# --- doors: each says what it serves --------------------------------------------------------------
+
+Door = AbstractAsyncContextManager[str]
 
 
 async def _open_doors(doors: AsyncExitStack, house: House) -> None:
-    settings = house.settings
-    await _open(doors, "commands", _commands(house), "gofer run, gofer tasks, … (gofer --help)")
-    from mcp_server.auth import token_place
-    from mcp_server.server import make_server
+    await _open(doors, "commands", _commands(house))
+    from mcp_server.server import make_server  # slow to import; the commands are served meanwhile
 
     server, subscriptions = make_server(house.engine, house.templates)
     telling = asyncio.create_task(subscriptions.publish(house.engine))
     doors.callback(telling.cancel)
-    await _open(doors, "MCP", _mcp_lines(house, server), "gofer mcp (for clients on this machine)")
-    where = f"http://{settings.mcp_host}:{settings.mcp_port}/mcp"
-    await _open(doors, "", _mcp_http(house, server), f"{where} (token in {token_place(settings)})")
-    if house.bot is None:
-        _say("Telegram", ADD_BOT)
-    else:
-        await _open(doors, "Telegram", _bot(house), "connecting; the log says when it listens")
+    await _open(doors, "MCP", _mcp_lines(house, server))
+    await _open(doors, "MCP", _mcp_http(house, server))
+    await _open(doors, "Telegram", _bot(house))
 
 
-async def _open(
-    doors: AsyncExitStack, name: str, door: AbstractAsyncContextManager[None], what: str
-) -> None:
+async def _open(doors: AsyncExitStack, name: str, door: Door) -> None:
     """Says what it serves, or why it does not; either way the next one is opened."""
     try:
-        await doors.enter_async_context(door)
+        _say(name, await doors.enter_async_context(door))
     except GoferError as error:
         _say(name, click.style(f"off: {error}", fg="red"))
-    else:
-        _say(name, what)
 
 
 @asynccontextmanager
-async def _commands(house: House) -> AsyncIterator[None]:
+async def _commands(house: House) -> AsyncIterator[str]:
     from cli.hub import hub_app
     from cli.listening import bind_socket, serving
 
     app = hub_app(house.engine, house.projects)
     async with serving(app, bind_socket(house.settings.socket)):
-        yield
+        yield "gofer run, gofer tasks, … (gofer --help lists them)"
 
 
 @asynccontextmanager
-async def _mcp_lines(house: House, server: MCPServer[Any]) -> AsyncIterator[None]:
+async def _mcp_lines(house: House, server: MCPServer[Any]) -> AsyncIterator[str]:
     from cli.listening import bind_socket
     from mcp_server.lines import serving_lines
 
     async with serving_lines(server, bind_socket(house.settings.mcp_socket)):
-        yield
+        yield "gofer mcp, for clients that start a program"
 
 
 @asynccontextmanager
-async def _mcp_http(house: House, server: MCPServer[Any]) -> AsyncIterator[None]:
+async def _mcp_http(house: House, server: MCPServer[Any]) -> AsyncIterator[str]:
     from cli.listening import bind_port, serving
-    from mcp_server.auth import token_of
+    from mcp_server.auth import token_of, token_place
     from mcp_server.server import http_app
 
     settings = house.settings
-    listening = bind_port(settings.mcp_host, settings.mcp_port)
     app = http_app(
         server, house.engine, token=token_of(settings), allowed_hosts=settings.mcp_allowed_hosts
     )
+    listening = bind_port(settings.mcp_host, settings.mcp_port)
+    port = listening.getsockname()[1]
     async with serving(app, listening):
-        yield
+        yield f"http://{settings.mcp_host}:{port}/mcp, token in {token_place(settings)}"
 
 
 @asynccontextmanager
-async def _bot(house: House) -> AsyncIterator[None]:
-    assert house.bot is not None
+async def _bot(house: House) -> AsyncIterator[str]:
+    if house.bot is None:
+        yield ADD_BOT
+        return
     await house.bot.start()
     try:
-        yield
+        yield "connecting; the log says when it listens"
     finally:
         await house.bot.stop()
 

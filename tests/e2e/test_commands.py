@@ -1,0 +1,178 @@
+"""The commands as programs beside a real hub, with the rehearsal agent under a real bridge."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.checkout import Checkout
+from tests.fakes.running_hub import (
+    RunningHub,
+    cart,
+    environment,
+    run,
+    running_hub,
+    scripted,
+    write,
+)
+
+HELLO = scripted(write("hello.txt", "hello\n"), {"text": "I wrote a greeting."})
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    return cart(tmp_path_factory.mktemp("projects") / "cart")
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory, project: Checkout) -> Iterator[RunningHub]:
+    home = tmp_path_factory.mktemp("gofer") / "home"
+    with running_hub(environment(home, GOFER_PROJECTS=str(project.path))) as hub:
+        yield hub
+
+
+def test_a_task_from_run_to_merge(hub: RunningHub, project: Checkout) -> None:
+    done = hub.json("run", HELLO, "--wait", cwd=project.path)
+    assert (done["status"], done["review"]["state"]) == ("COMPLETED", "open")
+    assert [change["path"] for change in done["review"]["files"]] == ["hello.txt"]
+    assert done["answer"] == "I wrote a greeting."
+    shown = hub.run("show", done["id"][:5])
+    assert "gofer merge" in shown.stdout
+    assert "+hello" in hub.run("diff", done["id"]).stdout
+    assert hub.json("diff", done["id"])["diff"].startswith("diff --git")
+    assert hub.json("tasks")[0]["id"] == done["id"]
+    merged = hub.json("merge", done["id"])
+    assert merged["review"]["state"] == "merged"
+    assert project.show("main:hello.txt") == "hello"
+
+
+def test_the_log_is_one_object_a_line_while_it_is_followed(hub: RunningHub) -> None:
+    task = hub.json("run", scripted({"text": "one"}, {"text": "two"}))
+    followed = hub.run("logs", task["id"], "--follow", "--json")
+    events = [json.loads(line) for line in followed.stdout.splitlines()]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert events[-1]["type"] == "completed"
+    assert hub.json("logs", task["id"]) == events
+    assert "two" in hub.run("logs", task["id"]).stdout
+
+
+def test_a_question_is_answered_from_another_terminal(hub: RunningHub) -> None:
+    task = hub.json("run", scripted({"bash": "echo hi > said.txt"}))
+    asked = _until(hub, task["id"], "WAITING")
+    request = asked["question"]["request_id"]
+    answered = hub.run("answer", task["id"], request, "allow")
+    assert answered.returncode == 0, answered.stderr
+    done = _until(hub, task["id"], "COMPLETED")
+    assert [change["path"] for change in done["review"]["files"]] == ["said.txt"]
+
+
+def test_stopping_following_up_and_dropping(hub: RunningHub) -> None:
+    task = hub.json("run", scripted(write("a.txt", "a\n"), {"wait": "ready"}))
+    _until(hub, task["id"], "STREAMING")
+    assert hub.json("cancel", task["id"])["status"] == "CANCELLED"
+    assert hub.json("steer", task["id"], scripted(write("b.txt", "b\n")))["status"] != "CANCELLED"
+    done = _until(hub, task["id"], "COMPLETED")
+    assert "b.txt" in {change["path"] for change in done["review"]["files"]}
+    assert hub.json("discard", task["id"])["review"]["state"] == "discarded"
+    assert hub.json("restore", task["id"])["review"]["state"] == "open"
+
+
+def test_a_decision_about_what_was_not_seen_is_refused(hub: RunningHub) -> None:
+    task = hub.json("run", scripted(write("c.txt", "c\n")), "--wait")
+    refused = hub.run("merge", task["id"], "--head", "0" * 40)
+    assert refused.returncode == 2
+    assert len(refused.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("show", "zzzzzzzz"), "zzzzzzzz"),
+        (("run", "x", "--project", "nope"), "There are: cart"),
+        (("run", "x", "--agent", "nope"), "nope"),
+        (("run", "x", "--template", "nope"), "bug_fix"),
+        (("run", "x", "--template", "bug_fix"), "file"),
+        (("run", "x", "--set", "novalue"), "K=V"),
+        (("run", ""), ""),
+        (("answer", "x", "y", "maybe"), "allow"),
+        (("nonsense",), "nonsense"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words_with_exit_code_2(
+    hub: RunningHub, arguments: tuple[str, ...], words: str
+) -> None:
+    refused = hub.run(*arguments)
+    assert refused.returncode == 2, refused.stdout + refused.stderr
+    assert words in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_failed_task_exits_1(hub: RunningHub) -> None:
+    failed = hub.run("run", scripted({"fail": "I give up."}), "--wait")
+    assert failed.returncode == 1, failed.stdout
+    assert "I give up." in failed.stdout
+
+
+def test_a_second_hub_on_the_same_home_is_refused(hub: RunningHub) -> None:
+    second = hub.run("up")
+    assert second.returncode == 2
+    assert "already running" in second.stderr
+    assert str(hub.process.pid) in second.stderr
+    assert hub.run("tasks").returncode == 0
+
+
+def test_a_taken_port_stops_the_port_alone(
+    hub: RunningHub, project: Checkout, tmp_path: Path
+) -> None:
+    port = hub.url.rsplit(":", 1)[1]
+    env = environment(tmp_path / "home", GOFER_PROJECTS=str(project.path), GOFER_MCP_PORT=port)
+    with running_hub(env) as other:
+        assert "GOFER_MCP_PORT" in other.output
+        assert other.run("tasks").returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_quickly_and_says_what_goes_on(
+    number: int, project: Checkout, tmp_path: Path
+) -> None:
+    env = environment(tmp_path / "home", GOFER_PROJECTS=str(project.path))
+    with running_hub(env) as hub:
+        assert "@BotFather" in hub.output
+        task = hub.json("run", scripted({"wait": "ready"}))
+        _until(hub, task["id"], "STREAMING")
+        took = hub.stop(number)
+        assert hub.process.returncode == 0, hub.output
+        assert took < 10
+        assert "1 agent" in hub.output
+    assert run(env, "tasks").returncode == 2
+    with running_hub(env) as again:
+        assert again.json("cancel", task["id"])["status"] == "CANCELLED"
+
+
+def test_without_a_hub_a_command_says_how_to_start_one(tmp_path: Path) -> None:
+    refused = run(environment(tmp_path / "home"), "tasks")
+    assert refused.returncode == 2
+    assert "gofer up" in refused.stderr
+
+
+def test_bad_settings_are_all_named_and_their_values_are_not(tmp_path: Path) -> None:
+    env = environment(tmp_path, GOFER_MCP_PORT="se7en", GOFER_SANDBOX="maybe")
+    refused = run(env, "up")
+    assert refused.returncode == 2
+    assert "MCP_PORT" in refused.stderr
+    assert "SANDBOX" in refused.stderr
+    assert "se7en" not in refused.stderr
+
+
+def _until(hub: RunningHub, task_id: str, status: str) -> dict[str, object]:
+    """The task once it has this status. Follows its log, so it waits for news, not for time."""
+    for _ in range(500):
+        task: dict[str, object] = hub.json("show", task_id)
+        if task["status"] == status:
+            return task
+        assert status == task["status"] or task["status"] not in ("FAILED",), task
+    raise AssertionError(f"{task_id} never became {status}: {task}")
