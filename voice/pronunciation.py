@@ -16,12 +16,12 @@ from importlib import resources
 from itertools import islice, product
 
 from voice.sounds import WEIGHTS, encode, sounds_of, spell
-from voice.spoken import is_spelled, number_words, plain_letters
+from voice.spoken import MARK_NAMES, is_spelled, number_words, plain_letters
 
-MOST_FORMS = 6  # of one name
+MOST_FORMS = 4  # of one name
 _PIECE = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
-_SLASH, _DOT = "slaS", "dAt"
+_MARKS = {mark: sounds_of(MARK_NAMES[mark]) for mark in "/."}
 _FAINT = 0.7  # how much the sounds of a slash or dot count beside a letter's
 
 
@@ -107,14 +107,21 @@ def forms_of_name(name: str) -> Iterator[Form]:
         yield _join(choice, [0], len(said))
 
 
+@lru_cache(maxsize=100_000)
+def _rows(sounds: str) -> tuple[list[int], list[float]]:
+    """Codes and weights of one part's sounds, or of a mark's."""
+    mark = _MARKS.get(sounds)
+    row = encode(mark or sounds)
+    return row.tolist(), (WEIGHTS[row] * (_FAINT if mark else 1.0)).tolist()
+
+
 def _join(choice: Sequence[str], begins: Sequence[int], stem_end: int) -> Form:
     codes: list[int] = []
     weights: list[float] = []
     passed = [0]
     for sounds in choice:
-        mark = {"/": _SLASH, ".": _DOT}.get(sounds)
-        row = encode(mark or sounds)
-        codes += row.tolist()
-        weights += (WEIGHTS[row] * (_FAINT if mark else 1.0)).tolist()
+        part, weight = _rows(sounds)
+        codes += part
+        weights += weight
         passed.append(len(codes))
     return Form(codes, weights, [passed[place] for place in begins], passed[stem_end], len(codes))

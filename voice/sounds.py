@@ -55,6 +55,7 @@ def unlikeness(one: str, other: str) -> float:
     return _ACROSS.get(one + other, _ACROSS.get(other + one, 1.0))
 
 
+@lru_cache(maxsize=50_000)
 def encode(sounds: str) -> npt.NDArray[np.int16]:
     """Phonemes as row numbers of the tables below."""
     return np.array([_CODE[phoneme] for phoneme in sounds], dtype=np.int16)

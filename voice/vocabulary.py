@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from core.model import TrackedFile
 from voice.pronunciation import (
@@ -43,11 +43,9 @@ class Entry:
     def is_path(self) -> bool:
         return self.kind in (Kind.FILE, Kind.FOLDER)
 
-    def forms(self) -> list[Form]:
+    def forms(self) -> Sequence[Form]:
         """The ways to say it; none for what has no sound, like `_`."""
-        named = self.kind is Kind.SYMBOL
-        forms = forms_of_name(self.written) if named else forms_of_path(self.written)
-        return [form for form in forms if form.full and form.stem > form.begins[-1]]
+        return _forms(self)
 
     def parts(self) -> tuple[Sequence[str], Sequence[str]]:
         """Its own parts, and those of its folders and extension."""
@@ -56,6 +54,13 @@ class Entry:
         folders, stem, extension = split_path(self.written)
         others = [part for piece in (*folders, extension) for part in parts_of(piece)]
         return parts_of(stem), others
+
+
+@lru_cache(maxsize=10_000)
+def _forms(entry: Entry) -> Sequence[Form]:
+    named = entry.kind is Kind.SYMBOL
+    forms = forms_of_name(entry.written) if named else forms_of_path(entry.written)
+    return [form for form in forms if form.full and form.stem > form.begins[-1]]
 
 
 # Which language a file is in, by its extension; how that language writes its names.
