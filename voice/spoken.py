@@ -18,7 +18,7 @@ from typing import Any
 
 from voice.sounds import sounds_of, spell
 
-LANGUAGES = ("en",)
+LANGUAGES = ("en", "de", "es", "fr")
 MARK_NAMES = {"/": "slash", ".": "dot", "_": "underscore", "-": "dash", "\\": "backslash"}
 _TOKEN = re.compile(
     r"\d+"
@@ -78,10 +78,27 @@ class Language:
 
 @cache
 def speech_of(code: str | None) -> Language:
-    """The language's data; English where there is none of its own."""
+    """The language's data, English where it says nothing; English for a language without data."""
     code = code if code in LANGUAGES else "en"
+    return Language(code, _over(_data("en"), _data(code)))
+
+
+def _data(code: str) -> dict[str, Any]:
     text = (resources.files("voice") / "languages" / f"{code}.toml").read_text("utf-8")
-    return Language(code, tomllib.loads(text))
+    return tomllib.loads(text)
+
+
+def _over(usual: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Both tables; where both have a key, what the language itself says."""
+    return {
+        **usual,
+        **own,
+        **{
+            key: _over(usual[key], own[key])
+            for key in usual.keys() & own.keys()
+            if isinstance(own[key], dict) and key != "commands"
+        },
+    }
 
 
 def tokenize(raw: str, speech: Language) -> list[Token]:
