@@ -33,7 +33,7 @@ class Room:
         if self.memory_free < settings.min_free_memory_mb * MEGABYTE:
             return (
                 f"Only {self.memory_free // MEGABYTE} MB of memory are free "
-                f"({settings.min_free_memory_mb} MB are kept free). Try again when a task has ended."
+                f"({settings.min_free_memory_mb} MB are kept free). Try again later."
             )
         return None
 

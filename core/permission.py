@@ -22,8 +22,9 @@ PREFIX_WORDS = 2
 
 _SHELL = frozenset(";&|<>`$()\n\r\\{}*?[]~!#")  # any of these could make it more than one command
 _RUNS_OTHERS = frozenset(
-    "bash|sh|zsh|dash|fish|env|sudo|su|doas|xargs|nohup|setsid|timeout|time|nice|exec|eval|command"
-    "|find|ssh|docker|podman|python|python3|node|perl|ruby|awk".split("|")  # noqa: SIM905
+    {"bash", "sh", "zsh", "dash", "fish", "env", "sudo", "su", "doas", "xargs", "nohup", "setsid"}
+    | {"timeout", "time", "nice", "exec", "eval", "command", "find", "ssh", "docker", "podman"}
+    | {"python", "python3", "node", "perl", "ruby", "awk"}
 )
 _HARMLESS = frozenset({ToolKind.READ, ToolKind.SEARCH, ToolKind.THINK})
 

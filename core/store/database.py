@@ -93,6 +93,10 @@ class Database:
         """Sees everything that is committed."""
         return list(await next(self._readers).execute_fetchall(sql, params))
 
+    async def backup(self, path: Path) -> None:
+        """A consistent copy into a new file."""
+        await next(self._readers).execute("VACUUM INTO ?", (str(path),))
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """All or nothing; durable when left. Keep it short: everybody else who writes waits."""

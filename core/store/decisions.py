@@ -26,7 +26,7 @@ class Intent:
 
 async def put_intent(tx: Transaction, intent: Intent, at: datetime) -> None:
     await tx.execute(
-        "INSERT INTO intents (task_id, kind, args, at) VALUES (?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO intents (task_id, kind, args, at) VALUES (?, ?, ?, ?)",
         (intent.task_id, intent.kind, json.dumps(intent.args), at.timestamp()),
     )
 

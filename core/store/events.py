@@ -65,6 +65,17 @@ async def newest_id(rows: Rows) -> int:
     return int(row["id"])
 
 
+async def turning_point(rows: Rows, task_id: str, since: int) -> bool:
+    """Whether status or question changed behind `since`."""
+    found = await rows(
+        "SELECT 1 FROM events WHERE task_id = ? AND seq > ?"
+        " AND (type IN ('question', 'answer', 'completed')"
+        " OR json_extract(payload, '$.kind') = 'status') LIMIT 1",
+        (task_id, since),
+    )
+    return bool(found)
+
+
 def _event(row: sqlite3.Row) -> Event:
     return Event(
         row["id"],

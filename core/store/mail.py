@@ -126,11 +126,12 @@ async def open_questions(rows: Rows, task_id: str) -> Sequence[Asked]:
     return [_asked(row) for row in found]
 
 
-async def untold_answers(rows: Rows, task_id: str, run_id: str) -> Sequence[Asked]:
+async def untold_answers(rows: Rows, task_id: str) -> Sequence[Asked]:
+    """Of the present run alone: the end of a run withdraws what it asked."""
     found = await rows(
-        "SELECT * FROM questions WHERE task_id = ? AND run_id = ? AND told = 0"
-        " AND decision IS NOT NULL ORDER BY number",
-        (task_id, run_id),
+        "SELECT * FROM questions WHERE task_id = ? AND told = 0 AND decision IS NOT NULL"
+        " ORDER BY number",
+        (task_id,),
     )
     return [_asked(row) for row in found]
 

@@ -139,6 +139,13 @@ async def full_id(rows: Rows, prefix: str) -> str:
     raise NotFound(f"There is no task {prefix}. `gofer tasks` lists them.")
 
 
+async def with_worktree(rows: Rows, *, until: float | None = None) -> list[Stored]:
+    """Those that may have a work tree on disk (and changed last before `until`)."""
+    if until is None:
+        return await select(rows, "worktree = 1", ())
+    return await select(rows, "worktree = 1 AND updated_at < ?", (until,))
+
+
 async def counts(rows: Rows) -> dict[Status, int]:
     found = await rows("SELECT status, tasks FROM status_counts", ())
     return {Status(row["status"]): row["tasks"] for row in found if row["tasks"]}

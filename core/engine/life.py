@@ -1,0 +1,363 @@
+"""One run of one task, from the moment it is claimed to its end.
+
+The order is always the same: the fact is stored, then acted on. So a hub that dies anywhere can be
+followed by one that reads the store, attaches to the agent again, and does what was left to do.
+
+    begin    workspace, set-up and first check, then the agent's process       EXECUTING
+    turn     reports are stored with the transcript position they came from    STREAMING | WAITING
+    look     commit what the turn left, run the check, and decide: another turn, or the end
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any, assert_never
+
+from core.engine import turns, work
+from core.engine.change import Change, change
+from core.engine.parts import Parts
+from core.engine.wishes import Wishes
+from core.errors import AgentGone, GoferError, TransientError
+from core.faults import fault
+from core.model import (
+    ACTIVE,
+    AgentEvent,
+    Batch,
+    Decision,
+    Failure,
+    Outcome,
+    ProcessEnded,
+    Request,
+    RunSpec,
+    Status,
+    TurnEnded,
+)
+from core.ports import AgentRun
+from core.store import tasks
+from core.store.tasks import Stored
+
+QUEUED_BATCHES = 64  # read ahead of the store; beyond that the agent's bridge has to wait
+STORED_TOGETHER = 512  # batches that share a transaction in a flood
+WRITE_AGAIN_S = (0.2, 10.0)  # first and longest pause while the disk is full
+END_S = 30.0  # for a stopped process to report its end
+
+log = logging.getLogger(__name__)
+
+
+class Life:
+    """`run` is the whole of it; the other methods tell it that something happened."""
+
+    def __init__(self, parts: Parts, task_id: str) -> None:
+        self.task_id = task_id
+        self._parts = parts
+        self._agent: AgentRun | None = None
+        self._reports: asyncio.Queue[Batch | GoferError | None] = asyncio.Queue(QUEUED_BATCHES)
+        self._pump: asyncio.Task[None] | None = None
+        self._wishes = Wishes(parts, task_id)
+        self._stop_on_leaving = False
+
+    def nudge(self) -> None:
+        """There may be a message or an answer for the agent. A full queue is looked at anyway."""
+        self._wishes.come()
+        with suppress(asyncio.QueueFull):
+            self._reports.put_nowait(None)
+
+    async def run(self, *, attach: bool) -> None:
+        """Returns when the run has ended or waits in the queue again. Cancel it to leave."""
+        try:
+            await self._live(attach)
+        except GoferError as error:
+            await self._fail(Failure(str(error), error.recoverable))
+        except Exception as error:
+            log.exception("the run of task %s failed inside Gofer", self.task_id)
+            await self._fail(Failure(f"Gofer itself failed: {error!r}", recoverable=True))
+        finally:
+            await self._leave()
+
+    def stop_on_leaving(self) -> None:
+        """When the run is left, the agent ends with it."""
+        self._stop_on_leaving = True
+
+    # --- the whole walk --------------------------------------------------------------------------
+
+    async def _live(self, attach: bool) -> None:
+        stored = await self._load()
+        if stored.task.status not in ACTIVE or (attach and not await self._attach(stored)):
+            return
+        try:
+            while await self._go_on(self._agent or self._hold(await self._begin())):
+                pass
+        except TransientError as error:
+            await self._again(str(error), error.retry_after_s)
+
+    async def _go_on(self, agent: AgentRun) -> bool:
+        """One turn and what is behind it. False when the run is over or back in the queue."""
+        turn = (await self._load()).run_state.turn or await self._turn(agent)
+        match turn.outcome:
+            case Outcome.SUCCEEDED:
+                if await self._look(agent, turn):
+                    return True
+                await agent.finish()
+            case Outcome.FAILED | Outcome.CANCELLED:
+                await self._broke_off(agent, turn)
+            case _:
+                assert_never(turn.outcome)
+        return False
+
+    async def _begin(self) -> AgentRun:
+        await work.prepare(self._parts, self.task_id, self._write)
+        stored = await self._load()
+        fault("spawn.before")
+        agent = await self._parts.agents.start(spec_of(self._parts, stored))
+        fault("spawn.after")
+        return agent
+
+    async def _attach(self, stored: Stored) -> bool:
+        """False when there is nothing to attach to, and the task was dealt with."""
+        task, state = stored.task, stored.run_state
+        if task.workspace is not None:
+            spec = spec_of(self._parts, stored)
+            try:
+                self._hold(await self._parts.agents.attach(spec, stored.run.position))
+            except AgentGone:
+                if state.turn is not None:
+                    self._hold(Departed())
+        if self._agent is not None:
+            self._wishes.watch(stored)
+            await self._wishes.rest(self._agent, task.status is Status.WAITING)
+            return True
+        if state.started:
+            message = "The agent's process was gone when Gofer started again."
+            await self._fail(Failure(message, recoverable=True))
+        else:
+            await self._write(lambda made: made.move(Status.QUEUED))
+        return False
+
+    def _hold(self, agent: AgentRun) -> AgentRun:
+        self._agent = agent
+        self._reports = asyncio.Queue(QUEUED_BATCHES)
+        self._pump = asyncio.create_task(self._read(agent))
+        return agent
+
+    async def _read(self, agent: AgentRun) -> None:
+        try:
+            async for batch in agent.batches():
+                await self._reports.put(batch)
+        except GoferError as error:
+            await self._reports.put(error)
+
+    # --- a turn ----------------------------------------------------------------------------------
+
+    async def _turn(self, agent: AgentRun) -> TurnEnded:
+        """Store what comes, hand over what is wished, until the turn has ended."""
+        while True:
+            await self._wishes.deliver(agent, self._write)
+            batches = await self._next(self._wishes.patience())
+            stored = await self._wishes.expire(self._write)
+            if batches:
+                stored = await self._store(batches)
+            if stored is None:
+                continue
+            self._wishes.watch(stored)
+            await self._wishes.rest(agent, stored.task.status is Status.WAITING)
+            if stored.run_state.turn is not None:
+                return stored.run_state.turn
+
+    async def _next(self, patience_s: float | None) -> list[Batch]:
+        """What has come, at least something unless nudged or out of patience."""
+        batches: list[Batch] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                item = await self._reports.get()
+            while True:
+                if isinstance(item, GoferError):
+                    raise item
+                if item is not None:
+                    batches.append(item)
+                if len(batches) >= STORED_TOGETHER or self._reports.empty():
+                    break
+                item = self._reports.get_nowait()
+        return batches
+
+    async def _store(self, batches: Sequence[Batch]) -> Stored:
+        events: list[AgentEvent] = [event for batch in batches for event in batch.events]
+
+        async def record(made: Change) -> Stored:
+            await turns.record(self._parts, made, events, batches[-1].position)
+            return made.stored
+
+        stored: Stored = await self._write(record)
+        if any(isinstance(event, Request) for event in events):
+            self._wishes.come()  # a rule may have answered it
+        return stored
+
+    # --- behind a turn ---------------------------------------------------------------------------
+
+    async def _look(self, agent: AgentRun, turn: TurnEnded) -> bool:
+        """Commit and check what the turn left. True: another turn follows."""
+        await self._wishes.rest(agent, True)
+        found = await work.look(self._parts, await self._load(), self._write)
+        if await self._goes_on():
+            return True
+        if not await self._write(lambda made: work.conclude(self._parts, made, turn, found)):
+            return False
+        self._wishes.come()
+        await self._wishes.rest(agent, False)
+        if not await self._wishes.deliver(agent, self._write):
+            await self._write(turns.carry_on)
+            self._release()
+        return True
+
+    async def _goes_on(self) -> bool:
+        """A message that crossed the end of the turn may have begun the next one already."""
+        if self._reports.empty() or not (batches := await self._next(0)):
+            return False
+        return (await self._store(batches)).run_state.turn is None
+
+    def _release(self) -> None:
+        """This process is over; `_live` starts the next one."""
+        if self._pump is not None:
+            self._pump.cancel()
+        self._agent = self._pump = None
+
+    async def _broke_off(self, agent: AgentRun, turn: TurnEnded) -> None:
+        """The turn failed or was broken off: find out why, then try again or end the run."""
+        await agent.stop()
+        ended = await self._end_of_process()
+        failure = turns.failure(turn, ended)
+        limited = ended is not None and ended.reason in turns.LIMITS
+        if turn.transient and not limited:
+            await self._again(turn.text, None)
+        elif failure is None:
+            await self._end(Outcome.CANCELLED, None)
+        else:
+            await self._end(Outcome.FAILED, failure)
+
+    async def _end_of_process(self) -> ProcessEnded | None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_S):
+                while (ended := (await self._load()).run_state.ended) is None:
+                    if self._pump is not None and self._pump.done() and self._reports.empty():
+                        return None
+                    batches = await self._next(1)
+                    if batches:
+                        await self._store(batches)
+                return ended
+        return None
+
+    async def _again(self, message: str, retry_after_s: float | None) -> None:
+        """A passing failure: rest in the queue and start again, up to a limit."""
+        await self._stop_agent()
+        if not await self._write(lambda made: turns.again(made, message, retry_after_s)):
+            await self._end(Outcome.FAILED, Failure(message, recoverable=True))
+
+    async def _fail(self, failure: Failure) -> None:
+        await self._stop_agent()
+        await self._end(Outcome.FAILED, failure)
+
+    async def _stop_agent(self) -> None:
+        if self._agent is not None:
+            await self._agent.stop()
+
+    async def _end(self, outcome: Outcome, failure: Failure | None) -> None:
+        await end(self._parts, self.task_id, outcome, failure)
+
+    # --- the store -------------------------------------------------------------------------------
+
+    async def _load(self) -> Stored:
+        return await tasks.load(self._parts.database.read, self.task_id)
+
+    async def _write(self, edit: Callable[[Change], Any]) -> Any:
+        return await write_until_done(self._parts, self.task_id, edit)
+
+    async def _leave(self) -> None:
+        """The agent goes on without us, if it goes on at all."""
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.wait([self._pump])
+        if self._agent is not None:
+            if self._stop_on_leaving:
+                await self._agent.stop()
+            await self._agent.detach()
+
+
+async def end(parts: Parts, task_id: str, outcome: Outcome, failure: Failure | None) -> None:
+    """End a run that did not succeed, with whatever it left committed for a look."""
+
+    async def write(edit: Callable[[Change], Any]) -> Any:
+        return await write_until_done(parts, task_id, edit)
+
+    review = await work.salvage(parts, task_id, write)
+
+    def finish(made: Change) -> None:
+        if made.run.outcome is None:
+            made.end(outcome, error=failure, **review)
+
+    await write(finish)
+
+
+async def write_until_done(parts: Parts, task_id: str, edit: Callable[[Change], Any]) -> Any:
+    """A full disk makes us, and thereby the agent, wait; it loses nothing."""
+    pause, longest = WRITE_AGAIN_S
+    while True:
+        try:
+            async with change(parts, task_id) as made:
+                result = edit(made)
+                return await result if isinstance(result, Awaitable) else result
+        except TransientError as error:
+            log.warning("task %s waits: %s", task_id, error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, longest)
+
+
+class Departed:
+    """Stands for a process that is over and left no record, behind a turn that was stored."""
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        return
+        yield
+
+    async def tell(self, message_id: str, text: str) -> None:
+        raise AgentGone
+
+    async def answer(self, request_id: str, decision: Decision, text: str = "") -> None:
+        raise AgentGone
+
+    async def interrupt(self) -> None: ...
+
+    async def rest(self, resting: bool) -> None: ...
+
+    async def finish(self) -> None: ...
+
+    async def stop(self, grace_s: float = 5.0) -> None: ...
+
+    async def detach(self) -> None: ...
+
+
+def process_name(stored: Stored) -> str:
+    """Of the run's present process: each has a folder of its own."""
+    attempt = stored.run_state.attempt
+    return f"{stored.run.id}.{attempt}" if attempt else stored.run.id
+
+
+def spec_of(parts: Parts, stored: Stored) -> RunSpec:
+    """All that is needed to start the run's present process, or to find it again."""
+    task, run, state = stored.task, stored.run, stored.run_state
+    assert task.workspace is not None
+    name = process_name(stored)
+    return RunSpec(
+        run_id=name,
+        task_id=task.id,
+        project=task.project,
+        agent=run.agent,
+        folder=parts.settings.runs / name,
+        workspace=task.workspace,
+        prompt=state.prompt or run.prompt,
+        mode=task.mode,
+        limits=turns.limits(parts.settings),
+        session_id=run.session_id or run.id,
+        resume=state.resume,
+    )

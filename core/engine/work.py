@@ -1,0 +1,230 @@
+"""The work tree around the turns: made before the first, committed and checked after each."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core.engine.change import Change, clean
+from core.engine.parts import Parts
+from core.engine.wishes import Write
+from core.errors import AgentError, GoferError
+from core.faults import fault
+from core.model import (
+    CheckResult,
+    EventType,
+    FileChange,
+    Outcome,
+    Project,
+    Review,
+    ReviewState,
+    Task,
+    TurnEnded,
+    Workspace,
+)
+from core.store import mail, tasks
+from core.store.mail import Message
+from core.store.tasks import Stored
+
+FIX = "The project's check `{command}` failed ({how}). Mend what your change broke.\n\n{tail}"
+SLUG_LENGTH = 32
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a turn left."""
+
+    workspace: Workspace
+    files: tuple[FileChange, ...]
+    notes: tuple[str, ...]
+    check: CheckResult | None
+
+
+# --- before the first turn -----------------------------------------------------------------------
+
+
+async def prepare(parts: Parts, task_id: str, write: Write) -> None:
+    """Workspace, set-up and first check: each once per task, whatever crashes in between."""
+    stored = await tasks.load(parts.database.read, task_id)
+    project = parts.projects.find(stored.task.project)
+    await parts.agents.require(stored.run.agent)
+    workspace = await _workspace(parts, project, stored, write)
+    if stored.run.started_at is None:
+        await write(_start_run)
+    if stored.state.prepared:
+        return
+    if project.setup:
+        result = await parts.agents.execute(project.setup, workspace)
+        await write(lambda made: _log_check(made, "setup", "before", result))
+        if not result.passed:
+            raise AgentError(f"The set-up command failed ({_how(result)}): {result.tail[-1000:]}")
+    before = None
+    if project.check:
+        result = await parts.agents.execute(project.check, workspace)
+        await write(lambda made: _log_check(made, "check", "before", result))
+        before = _verdict(result)
+    await write(lambda made: made.set_state(prepared=True, check_before=before))
+
+
+async def _workspace(parts: Parts, project: Project, stored: Stored, write: Write) -> Workspace:
+    task = stored.task
+    fault("worktree.before")
+    if task.workspace is None:
+        workspace = await parts.repositories.prepare(
+            project,
+            task.id,
+            slug(task.title),
+            base=await _base(parts, task),
+            include_uncommitted=stored.state.include_uncommitted,
+        )
+    elif not stored.worktree:
+        workspace = await parts.repositories.restore(project, task.workspace)
+    else:
+        return task.workspace
+    fault("worktree.after")
+
+    def keep(made: Change) -> None:
+        made.set(workspace=workspace)
+        made.stored = replace(made.stored, worktree=True)
+        made.log(EventType.PROGRESS, "workspace", branch=workspace.branch, base=workspace.base)
+
+    await write(keep)
+    return workspace
+
+
+async def _base(parts: Parts, task: Task) -> str | None:
+    """A task that waited for another of the same project starts from what that one made."""
+    if task.base_ref is not None or task.after is None:
+        return task.base_ref
+    other = (await tasks.load(parts.database.read, task.after)).task
+    fresh = other.review is not None and other.review.state in (
+        ReviewState.OPEN,
+        ReviewState.PULL_REQUEST,
+    )
+    return other.head if fresh and other.project == task.project else None
+
+
+def _start_run(made: Change) -> None:
+    made.set_run(started_at=made.now)
+    made.log(EventType.STARTED, "run", agent=made.run.agent, prompt=made.run.prompt)
+
+
+# --- after a turn --------------------------------------------------------------------------------
+
+
+async def look(parts: Parts, stored: Stored, write: Write) -> Found:
+    """Commit what is there and run the check over it. Raises GitError, UserError."""
+    project = parts.projects.find(stored.task.project)
+    workspace = await commit(parts, project, stored.task, write)
+    files, notes = await parts.repositories.changes(workspace)
+    check = None
+    if project.check and workspace.head != workspace.base:
+        check = await parts.agents.execute(project.check, workspace)
+        result = check
+        await write(lambda made: _log_check(made, "check", "after", result))
+    return Found(workspace, files, notes, check)
+
+
+async def commit(parts: Parts, project: Project, task: Task, write: Write) -> Workspace:
+    assert task.workspace is not None
+    said = (task.answer or task.instructions).strip()
+    fault("checkpoint.before")
+    workspace = await parts.repositories.checkpoint(
+        project,
+        task.workspace,
+        f"{task.title}\n\n{said[:2000]}",
+        {"Gofer-Task": task.id, "Gofer-Agent": task.agent},
+    )
+    fault("checkpoint.after")
+
+    def keep(made: Change) -> None:
+        if made.task.workspace != workspace:
+            made.set(workspace=workspace)
+            made.log(EventType.PROGRESS, "checkpoint", head=workspace.head)
+
+    await write(keep)
+    return workspace
+
+
+async def conclude(parts: Parts, made: Change, turn: TurnEnded, found: Found) -> bool:
+    """Decide in one transaction. True: there is more to do, another turn follows."""
+    fixes = made.stored.run_state.fixes
+    check = found.check
+    if check is not None and not check.passed and fixes < parts.settings.fix_turns:
+        how, tail = _how(check), check.tail
+        text = FIX.format(command=check.command, how=how, tail=tail)
+        message = Message(f"{made.run.id}-fix-{fixes + 1}", made.task.id, text, "gofer")
+        await mail.put_message(made.tx, message, made.now)
+        made.set_run_state(fixes=fixes + 1)
+        made.log(EventType.PROGRESS, "fix", attempt=fixes + 1, of=parts.settings.fix_turns)
+    if await mail.untold_messages(made.tx.rows, made.task.id):
+        made.set_run_state(turn=None)
+        return True
+    made.end(
+        Outcome.SUCCEEDED,
+        answer=clean(turn.text) or made.task.answer,
+        review=review(made.stored, found),
+    )
+    return False
+
+
+def review(stored: Stored, found: Found) -> Review:
+    changed = found.workspace.head != found.workspace.base
+    old = stored.task.review
+    before = stored.state.check_before
+    return Review(
+        state=ReviewState.OPEN if changed else ReviewState.NO_CHANGE,
+        files=found.files,
+        added=sum(file.added or 0 for file in found.files),
+        removed=sum(file.removed or 0 for file in found.files),
+        check=_verdict(found.check) if found.check else None,
+        check_before=before,
+        check_tail=clean(found.check.tail) if found.check else "",
+        notes=found.notes,
+        url=old.url if old else None,
+    )
+
+
+async def salvage(parts: Parts, task_id: str, write: Write) -> dict[str, Any]:
+    """Commit what a broken-off run left, as far as that can be done, for its end to show."""
+    stored = await tasks.load(parts.database.read, task_id)
+    if stored.task.workspace is None or not stored.worktree:
+        return {}
+    try:
+        project = parts.projects.find(stored.task.project)
+        workspace = await commit(parts, project, stored.task, write)
+        files, notes = await parts.repositories.changes(workspace)
+    except GoferError as error:
+        text = f"What it left could not be committed: {error}"
+        await write(lambda made: made.log(EventType.PROGRESS, "note", text=text))
+        return {}
+    return {"review": review(stored, Found(workspace, files, notes, None))}
+
+
+def _log_check(made: Change, kind: str, when: str, result: CheckResult) -> None:
+    made.log(
+        EventType.PROGRESS,
+        kind,
+        when=when,
+        passed=result.passed,
+        exit_code=result.exit_code,
+        tail=result.tail,
+        seconds=round(result.seconds, 3),
+    )
+
+
+def _verdict(result: CheckResult) -> str:
+    return "passed" if result.passed else "failed"
+
+
+def _how(result: CheckResult) -> str:
+    return "it could not be run" if result.exit_code is None else f"exit code {result.exit_code}"
+
+
+def slug(title: str) -> str:
+    words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+    return words[:SLUG_LENGTH].rstrip("-") or "task"

@@ -1,0 +1,101 @@
+"""A whole engine on fakes: the store, the scheduler and the rules are real."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.config import Settings
+from core.engine import Engine
+from core.model import Status, Task
+from core.outbox import Outbox
+from core.projects import Projects
+from core.store.database import Database
+from core.templates import BUILTIN, Templates
+from tests.fakes.agents import ScriptedAgents
+from tests.fakes.repositories import MemoryRepositories
+
+DEADLINE_S = 30.0
+
+
+@dataclass
+class Hall:
+    """One home. `open` starts a hub on it; `leave` ends that hub, `open` then starts the next."""
+
+    home: Path
+    overrides: dict[str, Any] = field(default_factory=dict)
+    agents: ScriptedAgents = field(default_factory=ScriptedAgents)
+    tell: Callable[[Task], Sequence[str]] = lambda task: ("log:owner",)
+    projects_toml: str = ""
+    engine: Engine = field(init=False)
+    database: Database = field(init=False)
+    outbox: Outbox = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.repositories = MemoryRepositories(self.home / "worktrees")
+        project = self.home.parent / "projects" / "app"
+        (project / ".git").mkdir(parents=True, exist_ok=True)
+        (project / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+        self.home.mkdir(parents=True, exist_ok=True)
+        if self.projects_toml:
+            (self.home / "projects.toml").write_text(self.projects_toml)
+        plenty = {"min_free_disk_mb": 0, "min_free_memory_mb": 0, "projects": (project,)}
+        self.settings = Settings(
+            _env_file=None,  # type: ignore[call-arg]
+            **{"home": self.home, **plenty, **self.overrides},
+        )
+
+    async def open(self) -> Engine:
+        self.database = await Database.open(self.settings.database)
+        self.outbox = Outbox(self.database)
+        self.engine = Engine(
+            database=self.database,
+            settings=self.settings,
+            agents=self.agents,
+            repositories=self.repositories,
+            projects=Projects(self.settings),
+            templates=Templates([BUILTIN]),
+            outbox=self.outbox,
+            destinations=self.tell,
+        )
+        try:
+            await self.engine.start()
+        except BaseException:
+            await self.database.close()
+            raise
+        return self.engine
+
+    async def leave(self, *, drain: bool = False) -> None:
+        """The hub ends; agents and repositories stay."""
+        await self.engine.stop(drain=drain)
+        await self.database.close()
+
+    async def close(self) -> None:
+        await self.leave()
+        await self.agents.close()
+
+    async def until(self, task_id: str, *statuses: Status) -> Task:
+        """The task, once it has one of these statuses."""
+        async with asyncio.timeout(DEADLINE_S):
+            while (task := await self.engine.task(task_id)).status not in statuses:
+                await self.engine.wait(task_id, timeout_s=1)
+        return task
+
+
+async def make_engine(tmp_path: Path, **overrides: Any) -> Engine:
+    """An engine that is started. `overrides` are settings, or `agents`. Close it with `close`."""
+    agents = overrides.pop("agents", None) or ScriptedAgents()
+    hall = Hall(tmp_path / "home", overrides, agents)
+    engine = await hall.open()
+    _halls[engine] = hall
+    return engine
+
+
+async def close(engine: Engine) -> None:
+    await _halls.pop(engine).close()
+
+
+_halls: dict[Engine, Hall] = {}
