@@ -324,17 +324,17 @@ class Bridge:
         if self.kill_at is not None:
             return False
         if "send" in command:
-            self.send(command["send"])
+            self.send(str(command["send"]))
         elif "note" in command:
             self.transcript.record(note=command["note"])
             self.limits.stir()
         elif "rest" in command:
             self.limits.rest(bool(command["rest"]))
         elif "close" in command or "finish" in command:
-            self.closing = True
-            self.close_when_written()
             if "finish" in command:
                 self.finish_at = time.monotonic() + float(command["finish"])
+            self.closing = True
+            self.close_when_written()
         else:
             return False
         return True

@@ -102,9 +102,11 @@ class Lab:
 
     def program(self, body: str, name: str = "script", **keys: Any) -> str:
         """An agent that is this Python program, under the `command` protocol."""
+        file = self.home / f"{name}.py"
+        file.write_text(body)
         self.agents[name] = {
             "protocol": "command",
-            "command": [PYTHON, "-I", "-S", "-c", body],
+            "command": [PYTHON, "-I", "-S", str(file)],
             "allow_unsandboxed": True,
             **keys,
         }
