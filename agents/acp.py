@@ -43,6 +43,7 @@ STOPPED = {
     "max_turn_requests": "The agent reached its limit of requests in a turn.",
     "refusal": "The model refused to go on.",
 }
+HISTORY = ("user_message_chunk", "agent_message_chunk", "agent_thought_chunk", "tool_call", "plan")
 SILENT_UPDATES = frozenset(
     {
         "available_commands_update",
@@ -64,6 +65,8 @@ class Acp(JsonRpc):
         super().__init__(spec, sandboxed=sandboxed, options=options)
         self._session: str | None = None
         self._logins: tuple[str, ...] = ()  # ways to log in, by the agent's own words
+        self._loading = False  # it may still be telling the history of an earlier session
+        self._history = 0  # messages of it since we last asked
         self._prompting = False
         self._interrupting = False
         self._withdrawn: list[str] = []  # requests that we took back, to be reported
@@ -106,7 +109,7 @@ class Acp(JsonRpc):
         return (*self._flush(), *super().ended(exit_code, reason, stderr_tail))
 
     def _prompt(self) -> None:
-        if self._session is None or self._prompting:
+        if self._session is None or self._prompting or self._loading:
             return
         if self._opening is None and not self.unheard:
             return
@@ -153,6 +156,8 @@ class Acp(JsonRpc):
                 return self._begin(text(result, "sessionId"), result)
             case "session/load":
                 return self._begin(self.spec.session_id, result)
+            case "_gofer/ping":
+                return self._settle()
             case "session/prompt":
                 return self._turn_ended(result)
         return []
@@ -162,6 +167,8 @@ class Acp(JsonRpc):
             text(way, "description") or text(way, "name") for way in items(result, "authMethods")
         )
         if self.spec.resume and get(result, "agentCapabilities", "loadSession") is True:
+            self._loading = True
+            self._history = 1  # at the least: ask once
             self._call("session/load", {"sessionId": self.spec.session_id, **self._where()})
             return []
         return self._new_session()
@@ -179,13 +186,28 @@ class Acp(JsonRpc):
         offered = [text(one, "id") for one in items(result, "modes", "availableModes")]
         if mode in offered:
             self._call("session/set_mode", {"sessionId": session, "modeId": mode})
-        self._prompt()
+        self._settle()
         return [SessionStarted(session, text(result, "models", "currentModelId") or None)]
+
+    def _settle(self) -> list[AgentEvent]:
+        """Prompt once the history is over. Gemini tells it behind the answer to `session/load`,
+        without an end; when nothing of it came between a question and its answer, it is over.
+        Every agent answers a method that it does not know.
+        """
+        if self._loading and self._history:
+            self._history = 0
+            self._call("_gofer/ping", {})
+            return []
+        self._loading = False
+        self._prompt()
+        return []
 
     def _on_error(self, method: str, rpc_id: RpcId, error: Any) -> list[AgentEvent]:
         if method == "session/load":
-            self._call("session/new", {"cwd": str(self.spec.workspace.path), "mcpServers": []})
-            return [Trouble(NO_MEMORY, transient=False)]
+            self._loading = False
+            return self._new_session()
+        if method == "_gofer/ping":
+            return self._settle()
         if method not in (*HANDSHAKE, "session/prompt"):
             return []
         code = get(error, "code")
@@ -247,7 +269,8 @@ class Acp(JsonRpc):
         update = get(params, "update")
         update = update if isinstance(update, dict) else {}
         cost = number(update, "cost", "amount")
-        if self._session is None:  # a session that is being loaded tells its history
+        if self._loading:
+            self._history += get(update, "sessionUpdate") in HISTORY
             self._cost = self._cost if cost is None else cost
             return []
         return self._update(text(update, "sessionUpdate"), update, cost)
