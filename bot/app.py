@@ -31,7 +31,7 @@ from bot.access import Access
 from bot.cards import note
 from bot.delivery import deliver
 from bot.desk import Desk
-from bot.handlers import commands, notes, taps
+from bot.handlers import commands, notes, routing, taps
 from bot.inbox import Inbox, Lanes
 from bot.progress import Progress
 from bot.sender import Pace, Sender
@@ -42,7 +42,7 @@ from core.errors import GoferError
 from core.outbox import Outbox
 from core.ports import Agents, Hearing
 from core.projects import Projects
-from core.store.conversation import Conversation
+from core.store.conversation import Conversation, DraftState
 from core.templates import Templates
 
 log = logging.getLogger(__name__)
@@ -249,13 +249,17 @@ class Bot:
         else:
             log.error("Handling an update failed.", exc_info=error)
             text = "Something went wrong on my side; the log on your machine says what. Try again?"
-        chat = update.effective_chat if isinstance(update, Update) else None
-        if chat is not None and not isinstance(error, TelegramError):
-            with suppress(TelegramError):
-                await self._desk.sender.send(chat.id, note(text))
+        if isinstance(update, Update) and not isinstance(error, TelegramError):
+            await self._tell(update, text)
 
     async def _give_up(self, update: Update) -> None:
-        if (chat := update.effective_chat) is not None:
-            text = "I could not handle one of your messages, tried five times. Send it anew?"
-            with suppress(TelegramError):
-                await self._desk.sender.send(chat.id, note(text))
+        await self._tell(update, "I tried five times and cannot handle this. Send it anew?")
+
+    async def _tell(self, update: Update, text: str) -> None:
+        """In the message that says "listening", where there is one."""
+        draft = await self._conversation.draft(update.update_id)
+        with suppress(TelegramError):
+            if draft is not None and draft.state is DraftState.HEARING:
+                await routing.close(self._desk, draft, note(text))
+            elif update.effective_chat is not None:
+                await self._desk.sender.send(update.effective_chat.id, note(text))

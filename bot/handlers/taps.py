@@ -81,20 +81,18 @@ async def tapped(desk: Desk, update: Update, _context: object) -> None:
 
 async def _act(desk: Desk, query_id: str, tap: Tap, action: Action) -> None:
     work = asyncio.ensure_future(action(desk, tap))
+    done: set[asyncio.Future[str | None]] = set()
+    said, refused = "", False
     try:
-        await asyncio.wait([work], timeout=PATIENCE_S)
-        answered = not work.done()
-        if answered:
+        done, _ = await asyncio.wait([work], timeout=PATIENCE_S)
+        if not done:
             await desk.sender.toast(query_id)
-        said, refused = (await work) or "", False
+        said = await work or ""
     except GoferError as error:
         said, refused = str(error), True
     finally:
-        work.cancel()  # the hub stops; otherwise it is done
-    if not answered and len(said) <= TOAST:
-        await desk.sender.toast(query_id, said, alert=refused)
-        return
-    if not answered:
-        await desk.sender.toast(query_id)
-    if refused:
+        work.cancel()  # the hub stops; else it is done
+        if done:
+            await desk.sender.toast(query_id, said if len(said) <= TOAST else "", alert=refused)
+    if refused and (not done or len(said) > TOAST):
         await desk.sender.send(tap.chat_id, note(said), reply_to=tap.message_id)
