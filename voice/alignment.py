@@ -151,7 +151,7 @@ class _Table:
             value, last = int(reached[place]), int(place) + 1
             score, low = (value // _LOW) / _SCALE, value % _LOW
             first, begin = low >> _ROW_BITS, low & ((1 << _ROW_BITS) - 1)
-            most = self.passed[rank, row] - self.passed[rank, begin]
+            most = float(self.passed[rank, row] - self.passed[rank, begin])
             if score >= quality * most and first < last:
                 yield Fit(number, first, last, score, score / most, begin, full)
 

@@ -101,7 +101,7 @@ def _believed(
                 cues.end(fit, entry),
                 entry,
                 value=fit.score * fit.quality * (RECENT if entry.written in recent else 1.0),
-                confidence=round(min(1.0, fit.quality), 2),
+                confidence=round(min(1.0, float(fit.quality)), 2),
             )
 
 
@@ -121,9 +121,10 @@ class Cues:
     def bar(self, fit: Fit, entry: Entry) -> Bar | None:
         """What the sounds must reach for this entry to stand here; None: no name at all."""
         inside = self.tokens[fit.first : fit.last]
-        if inside[0].mark or inside[-1].mark:
-            return None
         marked = any(token.mark in ("/", ".") for token in inside[1:])
+        articles = self.speech.words("determiners")
+        if inside[0].mark or inside[-1].mark or (inside[0].word in articles and not marked):
+            return None
         match entry.kind:
             case Kind.FILE:
                 return self._file_bar(fit, marked)
@@ -132,7 +133,7 @@ class Cues:
             case Kind.BRANCH:
                 return self._by_noun(fit, "branch")
             case Kind.SYMBOL:
-                return self._symbol_bar(fit, inside)
+                return self._symbol_bar(fit, any(token.word in articles for token in inside))
 
     def _file_bar(self, fit: Fit, marked: bool) -> Bar | None:
         if marked:
@@ -142,11 +143,12 @@ class Cues:
             return named
         return LED if self._led(fit) else None
 
-    def _symbol_bar(self, fit: Fit, inside: Sequence[Token]) -> Bar | None:
+    def _symbol_bar(self, fit: Fit, article_inside: bool) -> Bar | None:
+        """ "close the account" is what people do, not `close_account`."""
         named = self._by_noun(fit, "identifier")
-        if named:
+        if named or article_inside:
             return named
-        if self._led(fit) or any(token.joined and not token.mark for token in inside[1:]):
+        if self._led(fit) or self._in_one_word(fit):
             return LED
         return EASED if self.eased else BARE
 
@@ -162,12 +164,19 @@ class Cues:
 
     def _by_noun(self, fit: Fit, kind: str) -> Bar | None:
         nouns = self.speech.words("nouns", kind) | self.speech.words("nouns", "either")
-        beside = {self._word(fit.first - 1), self._word(fit.last)}
-        return NAMED_KIND if beside & nouns else None
+        behind = self._word(fit.last) if not self._pause(fit.last) else ""
+        return NAMED_KIND if {self._word(fit.first - 1), behind} & nouns else None
 
     def _led(self, fit: Fit) -> bool:
-        leads = self.speech.words("leads", "words")
-        return fit.first == 0 or self._word(fit.first - 1) in leads
+        return self._word(fit.first - 1) in self.speech.words("leads", "words")
+
+    def _in_one_word(self, fit: Fit) -> bool:
+        """Whisper itself wrote it like a name: "PriceBadge"."""
+        inside = self.tokens[fit.first + 1 : fit.last]
+        return any(token.joined and not token.mark for token in inside)
+
+    def _pause(self, place: int) -> str:
+        return self.tokens[place].pause if 0 <= place < len(self.tokens) else ""
 
     def _word(self, place: int) -> str:
         return self.tokens[place].word if 0 <= place < len(self.tokens) else ""
