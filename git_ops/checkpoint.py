@@ -18,6 +18,7 @@ from git_ops.git import Git, fields, sandboxed, shown
 
 Confine = Callable[[Sequence[str]], Sequence[str]]
 
+FATAL = 128  # git gave up; other failures concern single files
 BUNDLE_LIMIT = 2_000_000_000
 OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
@@ -39,12 +40,18 @@ def snapshot(git: Git, clone: Clone, base: str, parent: str) -> tuple[str, list[
         )
         _plant(git, clone, posing)
     worktree.shield_submodules(git)
-    added = git.call("add", "--all", "--ignore-errors")
-    if added.status != 0:
-        if b"invalid path" in added.err:
-            raise UnsafeRepository(f"A file name would harm a repository: {added.reason}")
-        notes.append(f"Not everything could be committed: {added.reason}")
+    notes += _add(git)
     return git.text("write-tree"), notes
+
+
+def _add(git: Git) -> list[str]:
+    """Take everything into the index. Returns what could not be; raises where nothing could."""
+    added = git.call("add", "--all", "--ignore-errors")
+    if b"invalid path" in added.err:
+        raise UnsafeRepository(f"A file name would harm a repository: {added.reason}")
+    if added.status == FATAL:
+        raise GitError(f"The files could not be committed: {added.reason}")
+    return [f"Not everything could be committed: {added.reason}"] if added.status else []
 
 
 def _unpin_new_submodules(git: Git, clone: Clone, base: str) -> set[bytes]:

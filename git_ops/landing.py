@@ -264,8 +264,9 @@ def _cut_short(place: Place, git: Git, path: bytes) -> bool:
 
 def _writing(git: Git) -> Git:
     """For writing files of the owner's: no filter program but the one for large files."""
+    store = Path(git.text("rev-parse", "--path-format=absolute", "--git-path", "lfs"))
     plain = unfiltered(git)
-    return lfs.filtering(plain) if "lfs" in filters(git) else plain
+    return lfs.filtering(plain, store) if "lfs" in filters(git) else plain
 
 
 def _refuse_filtered(place: Place, touched: Collection[bytes]) -> None:

@@ -65,7 +65,7 @@ class Repositories:
         files = review.changes(clone, workspace.base, workspace.head)
         text = review.diff(clone, workspace.base, workspace.head)
         commits = clone.git.text("rev-list", workspace.head, f"^{workspace.base}").split()
-        noted = clone.record(workspace.path.name).notes(commits)
+        noted = clone.record(workspace.path.name).notes([*commits, workspace.base])
         return files, (*noted, *notes_on(files), *secrets_in(text))
 
     async def diff(self, workspace: Workspace, path: str | None = None) -> str:

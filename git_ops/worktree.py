@@ -30,7 +30,8 @@ def look(clone: Clone, record: Record, work_tree: Path) -> Git:
     if work_tree.is_symlink() or not work_tree.is_dir():
         raise UnsafeRepository(f"{work_tree} is no longer a folder; the task's files are gone.")
     excluded = f"core.excludesFile={record.exclude}"
-    return lfs.filtering(clone.git.over(work_tree, record.index).configured(excluded))
+    git = clone.git.over(work_tree, record.index).configured(excluded)
+    return lfs.filtering(git, clone.path / "lfs")
 
 
 def build(
@@ -103,7 +104,12 @@ def give_repository(
         ),
         "objects/info/alternates": f"{clone.path / 'objects'}\n",
         "info/exclude": record.exclude.read_text("utf-8", "surrogateescape"),
-        "config": _config(tip, identity["GIT_AUTHOR_NAME"], identity["GIT_AUTHOR_EMAIL"]),
+        "config": _config(
+            tip,
+            identity["GIT_AUTHOR_NAME"],
+            identity["GIT_AUTHOR_EMAIL"],
+            large_files=(clone.path / "lfs").is_dir() and shutil.which("git-lfs") is not None,
+        ),
     }
     for name, content in files.items():
         (fresh / name).write_text(content, "utf-8", "surrogateescape")
@@ -115,7 +121,7 @@ def give_repository(
     fresh.rename(work_tree / ".git")
 
 
-def _config(commit: str, name: str, email: str) -> str:
+def _config(commit: str, name: str, email: str, *, large_files: bool) -> str:
     sha256 = len(commit) == 64
     settings = {
         "core": {
@@ -133,7 +139,7 @@ def _config(commit: str, name: str, email: str) -> str:
         for section, values in settings.items()
         if values
     )
-    return text + (lfs.FOR_THE_AGENT if lfs.installed() else "")
+    return text + (lfs.FOR_THE_AGENT if large_files else "")
 
 
 def _quoted(value: str) -> str:
