@@ -106,15 +106,19 @@ async def test_what_it_says_on_stderr_explains_a_failure(here: Lab) -> None:
     assert seen.end.exit_code == 1
 
 
+CHATTER = "import time\nwhile True: print('.', flush=True); time.sleep(.01)"
+HOARD = "x = b'x' * 200_000_000; import time; time.sleep(100)"
+
+
 @pytest.mark.parametrize(
     ("body", "limits", "reason"),
     [
-        ("import time\nwhile True: print('.', flush=True); time.sleep(.01)", {"wall_s": 0.5}, "wall"),
+        (CHATTER, {"wall_s": 0.5}, "wall"),
         ("import time; time.sleep(100)", {"idle_s": 0.3}, "idle"),
         ("while True: print('x' * 999)", {"output_bytes": 100_000}, "output"),
-        ("x = b'x' * 200_000_000; import time; time.sleep(100)", {"memory_bytes": 90_000_000}, "memory"),
+        (HOARD, {"memory_bytes": 90_000_000}, "memory"),
     ],
-)  # fmt: skip
+)
 async def test_a_limit_ends_it(here: Lab, body: str, limits: dict[str, float], reason: str) -> None:
     _, seen = await run_program(here, body, Limits(**limits))  # type: ignore[arg-type]
     assert seen.end.reason == reason
