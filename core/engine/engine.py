@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -313,7 +313,9 @@ class Engine:
         task_id = await self._full_id(task_id)
         return await events.of_task(self._parts.database.read, task_id, since, limit)
 
-    async def follow(self, *, task_id: str | None = None, since: int = 0) -> AsyncIterator[Event]:
+    async def follow(
+        self, *, task_id: str | None = None, since: int = 0
+    ) -> AsyncGenerator[Event, None]:
         """Live. One task: from `seq` > since to its end. All: from event `id` > since, for ever."""
         stream = (
             following.follow_all(self._parts, since)
