@@ -21,6 +21,7 @@ from core.model import Task, Workspace
 from core.notify import SCHEME, Pushes
 from core.outbox import Outbox
 from core.projects import Projects
+from core.store import events
 from core.store.database import Database
 from core.templates import BUILTIN, Templates
 from git_ops.repositories import Repositories
@@ -38,7 +39,8 @@ class House:
     templates: Templates
     agents: Runner
     hearing: Transcriber
-    bot: Bot | None
+    bot: Bot | None  # None without a token
+    newest_event: int  # when the house was opened
 
 
 @asynccontextmanager
@@ -68,7 +70,8 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         bot = None
         if settings.telegram_bot_token is not None:
             bot = make_bot(settings, engine, outbox, database, hearing, agents)
-        yield House(settings, engine, projects, templates, agents, hearing, bot)
+        newest = await events.newest_id(database.read)
+        yield House(settings, engine, projects, templates, agents, hearing, bot, newest)
 
 
 def destinations(task: Task, pushes: Pushes) -> Sequence[str]:

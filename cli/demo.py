@@ -23,6 +23,7 @@ from core.errors import GoferError, UserError
 
 if TYPE_CHECKING:
     from cli.app import House
+    from cli.receiver import Receiver
     from core.config import Settings
     from core.model import Event, Heard, Project, Task
 
@@ -154,7 +155,7 @@ async def _work(house: House, agent: str, heard: Heard) -> Task:
         raise GoferError(f"The note was not understood as a bug to fix: {heard.text}")
     _step(3, f"It asks for a bug to be fixed: the template {template}")
     for name, value in slots.items():
-        _say(f"{name} = {value}")
+        _say(f"{name}: {'; '.join(value) if isinstance(value, list | tuple) else value}")
     submission = Submission(
         heard.text, template=template, arguments=slots, agents=(agent,), origin="demo"
     )
@@ -200,9 +201,13 @@ async def _review(house: House, task: Task) -> None:
         _say(line)
 
 
-async def _show_push(pushes: Any) -> None:
-    _step(7, f"A push through Apprise, received on this machine ({pushes.url})")
-    push = await asyncio.wait_for(pushes.next(), PUSH_TIMEOUT_S)
+async def _show_push(pushes: Receiver) -> None:
+    _step(7, f"What Apprise pushed, received on this machine ({pushes.url})")
+    async with asyncio.timeout(PUSH_TIMEOUT_S):
+        push = await pushes.next()
+        while push["type"] == "warning":  # a question; the end comes behind it
+            _say(f"{push['title']}\n{push['message']}\n")
+            push = await pushes.next()
     _say(f"{push['title']}\n{push['message']}")
 
 

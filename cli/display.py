@@ -119,7 +119,7 @@ def _event_words(type_: str, kind: str, p: Json) -> str | None:
         case "plan":
             return "plan: " + "; ".join(_step(step) for step in p["steps"])
         case "tool":
-            return f"{p['title']} {'…' if p['status'] == 'started' else p['status']}"
+            return _tool(p)
         case "workspace":
             return f"branch {p['branch']} from {p['base'][:10]}"
         case "setup" | "check":
@@ -151,6 +151,14 @@ def _event_words(type_: str, kind: str, p: Json) -> str | None:
             return f"ended: {p['outcome']}"
         case _:  # thinking, usage, and kinds that a newer hub may add
             return None
+
+
+def _tool(p: Json) -> str | None:
+    """Its beginning or its failure; edits and commands have lines of their own."""
+    if p["status"] == "failed":
+        return click.style(f"{p['title']} failed", fg="red")
+    own_line = p["tool"] in ("edit", "execute", "think")
+    return None if own_line or p["status"] != "started" else str(p["title"])
 
 
 def _check(kind: str, p: Json) -> str:

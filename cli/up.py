@@ -9,17 +9,13 @@ bridges.
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
     asynccontextmanager,
-    contextmanager,
 )
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -57,38 +53,17 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    with only_hub(settings.home):
-        async with open_house(settings) as house:
-            await house.engine.start()
-            async with AsyncExitStack() as doors:
-                _say("Gofer", f"is up; its home is {settings.home}")
-                await _open_doors(doors, house)
-                await _show_outlook(house)
-                await stopped.wait()
-                click.echo("Stopping …")
+    async with open_house(settings) as house:
+        await house.engine.start()
+        async with AsyncExitStack() as doors:
+            doors.push_async_callback(house.engine.stop)
+            _say("Gofer", f"is up; its home is {settings.home}")
+            await _open_doors(doors, house)
+            await _show_outlook(house)
+            await stopped.wait()
+            click.echo("Stopping …")
             working = await _working(house)
-            await house.engine.stop()
-        click.echo(f"Stopped. {working}".strip())
-
-
-@contextmanager
-def only_hub(home: Path) -> Iterator[None]:
-    """Holds the home's lock. Raises UserError when another hub has it."""
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (home / "hub.lock").open("a+", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            pid = lock.read().strip() or "unknown"
-            raise UserError(
-                f"Gofer is already running on {home} (process {pid}). "
-                "Use it with the other commands, or stop it first."
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
+    click.echo(f"Stopped. {working}".strip())
 
 
 # --- doors: each says what it serves --------------------------------------------------------------
@@ -101,7 +76,7 @@ async def _open_doors(doors: AsyncExitStack, house: House) -> None:
     from mcp_server.server import make_server  # slow to import; the commands are served meanwhile
 
     server, subscriptions = make_server(house.engine, house.templates)
-    telling = asyncio.create_task(subscriptions.publish(house.engine))
+    telling = asyncio.create_task(subscriptions.publish(house.engine, house.newest_event))
     doors.callback(telling.cancel)
     await _open(doors, "MCP", _mcp_lines(house, server))
     await _open(doors, "MCP", _mcp_http(house, server))
@@ -184,7 +159,7 @@ async def _show_outlook(house: House) -> None:
 
 
 async def _working(house: House) -> str:
-    count = len((await house.engine.health())["running"])
+    count = (await house.engine.health())["running"]
     if not count:
         return ""
     return f"{count} agent(s) go on under their bridges; gofer up finds them again."
