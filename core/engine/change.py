@@ -85,8 +85,9 @@ class Change:
     def log(self, type_: EventType, kind: str, **payload: Any) -> int:
         """Append an event. Returns its `seq`."""
         seq = self.stored.last_seq + 1
-        clean = {"kind": kind, **{name: clean(value) for name, value in payload.items()}}
-        self._events.append(events.NewEvent(seq, self.run.id, type_, clean, self.now))
+        masked = {name: clean(value) for name, value in payload.items()}
+        event = events.NewEvent(seq, self.run.id, type_, {"kind": kind, **masked}, self.now)
+        self._events.append(event)
         self.stored = replace(self.stored, last_seq=seq)
         return seq
 

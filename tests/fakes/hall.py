@@ -84,6 +84,21 @@ class Hall:
                 await self.engine.wait(task_id, timeout_s=1)
         return task
 
+    async def logged(self, task_id: str, kind: str, times: int = 1) -> None:
+        """Returns once the task's log has so many entries of this kind."""
+        async with asyncio.timeout(DEADLINE_S):
+            async for event in self.engine.follow(task_id=task_id):
+                times -= event.payload["kind"] == kind
+                if not times:
+                    return
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition that nothing announces, under a deadline."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():  # noqa: ASYNC110 - it has no event of its own
+            await asyncio.sleep(0.01)
+
 
 async def make_engine(tmp_path: Path, **overrides: Any) -> Engine:
     """An engine that is started. `overrides` are settings, or `agents`. Close it with `close`."""

@@ -1,0 +1,474 @@
+"""The life of a task, on a real store and scheduler with scripted agents."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from core.engine import turns
+from core.errors import NotFound, Refused, UserError
+from core.model import (
+    CheckResult,
+    Command,
+    Decision,
+    EventType,
+    Mode,
+    Outcome,
+    ProcessEnded,
+    Request,
+    ReviewState,
+    Status,
+    Submission,
+    Task,
+    Text,
+    Tokens,
+    ToolKind,
+    Trouble,
+    Usage,
+    Workspace,
+)
+from tests.fakes.agents import Agent
+from tests.fakes.hall import Hall, until
+
+ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+
+
+@pytest.fixture
+async def hall(tmp_path: Path) -> AsyncIterator[Hall]:
+    hall = Hall(tmp_path / "home", {"max_agents_per_task": 2})
+    await hall.open()
+    yield hall
+    await hall.close()
+
+
+async def submit(hall: Hall, text: str = "Fix the bug.", **fields: object) -> Task:
+    fields.setdefault("agents", ("claude",))
+    [task] = await hall.engine.submit(Submission(text, **fields))  # type: ignore[arg-type]
+    return task
+
+
+async def kinds(hall: Hall, task: Task) -> list[str]:
+    events = await hall.engine.events(task.id)
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    return [
+        str(
+            event.payload.get("status")
+            if event.payload["kind"] == "status"
+            else event.payload["kind"]
+        )
+        for event in events
+    ]
+
+
+async def test_a_task_goes_from_submission_to_a_review(hall: Hall) -> None:
+    task = await submit(hall, "Fix the bug in the parser. Preserve the tests.")
+    assert (task.status, task.title, len(task.id)) == (
+        Status.QUEUED,
+        "Fix the bug in the parser",
+        8,
+    )
+    task = await hall.until(task.id, *ENDED)
+    assert task.status is Status.COMPLETED
+    assert task.review is not None
+    assert (task.review.state, [file.path for file in task.review.files]) == (
+        ReviewState.OPEN,
+        ["work.txt"],
+    )
+    assert task.answer == "done"
+    assert await kinds(hall, task) == [
+        "submitted", "QUEUED", "EXECUTING", "workspace", "run", "STREAMING", "text",
+        "checkpoint", "COMPLETED", "completed",
+    ]  # fmt: skip
+    await until(lambda: not hall.agents.alive)
+
+
+async def test_the_same_key_makes_one_task(hall: Hall) -> None:
+    first, second = await asyncio.gather(submit(hall, key="k"), submit(hall, key="k"))
+    assert first.id == second.id
+    assert len(await hall.engine.tasks()) == 1
+
+
+async def test_a_turn_that_changes_nothing_is_no_change(hall: Hall) -> None:
+    async def answers(agent: Agent) -> None:
+        await agent.ends_turn("42")
+
+    hall.agents.scripts = {"claude": answers}
+    task = await hall.until((await submit(hall, "What is it?")).id, *ENDED)
+    assert task.review is not None
+    assert (task.review.state, task.answer) == (ReviewState.NO_CHANGE, "42")
+
+
+async def test_a_failed_check_gives_fixing_turns(hall: Hall) -> None:
+    def check(command: str, workspace: Workspace) -> CheckResult:
+        good = (workspace.path / "more.txt").exists()
+        return CheckResult(command, 0 if good else 1, "1 failed", 0.1)
+
+    await hall.leave()
+    hall.agents.check = check
+    (hall.home / "projects.toml").write_text('[projects.app]\ncheck = "make test"\n')
+    await hall.open()
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    assert task.review is not None
+    assert (task.review.check_before, task.review.check) == ("failed", "passed")
+    assert "more.txt" in [file.path for file in task.review.files]
+    assert (await kinds(hall, task)).count("fix") == 1
+
+
+async def test_a_check_that_stays_red_is_completed_and_says_so(hall: Hall) -> None:
+    await hall.leave()
+    hall.agents.check = lambda command, workspace: CheckResult(command, 1, "red", 0.1)
+    (hall.home / "projects.toml").write_text('[projects.app]\ncheck = "make test"\n')
+    await hall.open()
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    assert task.review is not None
+    assert (task.status, task.review.check) == (Status.COMPLETED, "failed")
+    assert (await kinds(hall, task)).count("fix") == hall.settings.fix_turns
+
+
+async def test_a_question_waits_for_the_owner_and_the_first_answer_wins(hall: Hall) -> None:
+    async def asks(agent: Agent) -> None:
+        request = Request("r1", "Run it?", ToolKind.EXECUTE, command="make install")
+        decision, _ = await agent.asks(request)
+        await agent.ends_turn(decision.value)
+
+    hall.agents.scripts = {"claude": asks}
+    task = await hall.until((await submit(hall)).id, Status.WAITING)
+    assert task.question is not None
+    assert task.question.request_id == "r1"
+    await until(lambda: hall.agents.processes[task.runs[-1].id].resting)
+    await hall.engine.answer(task.id, "r1", Decision.ALLOW, by="ann")
+    with pytest.raises(Refused, match="allow, by ann"):
+        await hall.engine.answer(task.id, "r1", Decision.DENY, by="ben")
+    with pytest.raises(NotFound):
+        await hall.engine.answer(task.id, "r2", Decision.DENY, by="ben")
+    task = await hall.until(task.id, *ENDED)
+    assert (task.answer, task.question) == ("allow", None)
+
+
+async def test_two_open_questions_are_answered_one_after_the_other(hall: Hall) -> None:
+    async def asks(agent: Agent) -> None:
+        first = Request("r1", "First?", ToolKind.EXECUTE, command="make a")
+        second = Request("r2", "Second?", ToolKind.EXECUTE, command="make b")
+        answers = await asyncio.gather(agent.asks(first), agent.asks(second))
+        await agent.ends_turn(" ".join(decision.value for decision, _ in answers))
+
+    hall.agents.scripts = {"claude": asks}
+    task = await hall.until((await submit(hall)).id, Status.WAITING)
+    await hall.logged(task.id, "question", 2)
+    for request_id in ("r2", "r1"):
+        await hall.engine.answer(task.id, request_id, Decision.ALLOW, by="ann")
+    assert (await hall.until(task.id, *ENDED)).answer == "allow allow"
+
+
+async def test_a_grant_answers_the_next_commands_like_it(hall: Hall) -> None:
+    async def asks(agent: Agent) -> None:
+        said = []
+        for number in range(3):
+            command = f"npm test {number}"
+            request = Request(f"r{number}", "Run it?", ToolKind.EXECUTE, command=command)
+            said.append((await agent.asks(request))[0].value)
+        await agent.ends_turn(" ".join(said))
+
+    hall.agents.scripts = {"claude": asks}
+    task = await hall.until((await submit(hall)).id, Status.WAITING)
+    await hall.engine.answer(task.id, "r0", Decision.ALLOW, by="ann", grant="prefix")
+    assert (await hall.until(task.id, *ENDED)).answer == "allow allow allow"
+    [grant] = await hall.engine.grants()
+    assert grant.prefix == ("npm", "test")
+    await hall.engine.revoke_grant(grant.id)
+    assert await hall.engine.grants() == []
+
+
+async def test_an_unanswered_question_is_denied_with_a_note(tmp_path: Path) -> None:
+    async def asks(agent: Agent) -> None:
+        request = Request("r1", "Run it?", ToolKind.EXECUTE, command="make")
+        decision, text = await agent.asks(request)
+        await agent.ends_turn(f"{decision.value}: {text}")
+
+    hall = Hall(tmp_path / "home", {"question_timeout_s": 0.05})
+    hall.agents.scripts = {"claude": asks}
+    await hall.open()
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    assert (task.answer or "").startswith("deny: The owner did not answer in time.")
+    await hall.close()
+
+
+async def test_words_answer_a_question_in_words(hall: Hall) -> None:
+    async def asks(agent: Agent) -> None:
+        _, text = await agent.asks(Request("r1", "Which colour?", None, options=()))
+        await agent.ends_turn(text)
+
+    hall.agents.scripts = {"claude": asks}
+    task = await hall.until((await submit(hall)).id, Status.WAITING)
+    await hall.engine.steer(task.id, "Blue.", by="ann")
+    assert (await hall.until(task.id, *ENDED)).answer == "Blue."
+
+
+async def test_steering_a_running_task_reaches_its_agent_once(hall: Hall) -> None:
+    go = asyncio.Event()
+
+    async def listens(agent: Agent) -> None:
+        await agent.says(Text("ready"))
+        message = await agent.hears()
+        await go.wait()
+        await agent.ends_turn(f"{message} {len(agent.told)}")
+
+    hall.agents.scripts = {"claude": listens}
+    task = await hall.until((await submit(hall)).id, Status.STREAMING)
+    for _ in range(2):
+        await hall.engine.steer(task.id, "And the docs.", by="ann", key="u1")
+    go.set()
+    assert (await hall.until(task.id, *ENDED)).answer == "And the docs. 1"
+
+
+async def test_steering_a_queued_task_is_told_when_it_runs(tmp_path: Path) -> None:
+    hold = asyncio.Event()
+
+    async def holds(agent: Agent) -> None:
+        await agent.says(Text("at work"))
+        await hold.wait()
+        await agent.ends_turn("done")
+        while message := await agent.hears():
+            await agent.ends_turn(f"did: {message}")
+
+    hall = Hall(tmp_path / "home", {"max_concurrent_tasks": 1})
+    hall.agents.scripts = {"claude": holds}
+    await hall.open()
+    first = await hall.until((await submit(hall)).id, Status.STREAMING)
+    second = await submit(hall)
+    await hall.engine.steer(second.id, "And the docs.", by="ann")
+    assert (await hall.engine.task(second.id)).status is Status.QUEUED
+    hold.set()
+    await hall.until(first.id, *ENDED)
+    assert (await hall.until(second.id, *ENDED)).answer == "did: And the docs."
+    await hall.close()
+
+
+async def test_a_follow_up_is_a_new_run_in_the_same_session(hall: Hall) -> None:
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    await hall.engine.steer(task.id, "Also the docs.", by="ann")
+    await until(lambda: len(hall.agents.started) == 2)
+    task = await hall.until(task.id, *ENDED)
+    first, second = hall.agents.started
+    assert (second.resume, second.session_id) == (True, first.session_id)
+    assert second.prompt == "Also the docs."
+    assert [run.outcome for run in task.runs] == [Outcome.SUCCEEDED, Outcome.SUCCEEDED]
+    assert (await kinds(hall, task)).count("completed") == 2
+
+
+async def test_cancelling_ends_the_agent_first(hall: Hall) -> None:
+    async def hangs(agent: Agent) -> None:
+        await agent.writes("half.txt", "half")
+        await agent.says(Text("at work"))
+        await asyncio.Event().wait()
+
+    hall.agents.scripts = {"claude": hangs}
+    task = await hall.until((await submit(hall)).id, Status.STREAMING)
+    task = await hall.engine.cancel(task.id, by="ann")
+    assert (task.status, hall.agents.alive) == (Status.CANCELLED, [])
+    assert task.review is not None
+    assert [file.path for file in task.review.files] == ["half.txt"]
+    assert (await hall.engine.cancel(task.id, by="ann")).status is Status.CANCELLED
+    assert (await kinds(hall, task)).count("completed") == 1
+
+
+async def test_an_agent_that_dies_fails_the_task_with_the_reason(hall: Hall) -> None:
+    async def dies(agent: Agent) -> None:
+        await agent.says(Text("at work"))
+        await agent.exit(None, "idle", "600 s")
+
+    hall.agents.scripts = {"claude": dies}
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    assert task.status is Status.FAILED
+    assert task.error is not None
+    assert task.error.recoverable
+    assert "silent for longer than it may (600 s)" in task.error.message
+
+
+async def test_passing_failures_are_tried_again_and_say_so(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "RETRY_S", (0.01, 1.0))
+
+    async def overloaded(agent: Agent) -> None:
+        await agent.says(Trouble("Overloaded", transient=True))
+        if len(hall.agents.started) < 3:
+            await agent.ends_turn("Overloaded", Outcome.FAILED, transient=True)
+        else:
+            await agent.ends_turn("done")
+
+    hall.agents.scripts = {"claude": overloaded}
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    assert (task.status, len(task.runs)) == (Status.COMPLETED, 1)
+    assert (await kinds(hall, task)).count("retry") == 2
+    assert [spec.resume for spec in hall.agents.started] == [False, True, True]
+    errors = [e for e in await hall.engine.events(task.id) if e.type is EventType.ERROR]
+    assert all(error.payload["recoverable"] for error in errors)
+
+
+async def test_passing_failures_are_not_tried_for_ever(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "RETRY_S", (0.001, 0.01))
+
+    async def overloaded(agent: Agent) -> None:
+        await agent.ends_turn("Overloaded", Outcome.FAILED, transient=True)
+
+    hall.agents.scripts = {"claude": overloaded}
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    assert task.status is Status.FAILED
+    assert len(hall.agents.started) == 1 + turns.MOST_RETRIES
+
+
+async def test_usage_adds_up(hall: Hall) -> None:
+    async def costs(agent: Agent) -> None:
+        await agent.says(Usage(Tokens(10, 5, 1), 0.25), Usage(Tokens(1, 1, 1), 0.5))
+        await agent.ends_turn("done")
+
+    hall.agents.scripts = {"claude": costs}
+    [run] = (await hall.until((await submit(hall)).id, *ENDED)).runs
+    assert (run.tokens, run.cost_usd) == (Tokens(11, 6, 2), 0.75)
+
+
+async def test_long_texts_are_cut_and_secrets_masked(hall: Hall) -> None:
+    async def prints(agent: Agent) -> None:
+        await agent.says(Command("env", f"sk-{'a' * 40}" + "x" * 100_000, 0))
+        await agent.ends_turn(f"the key is sk-{'a' * 40}")
+
+    hall.agents.scripts = {"claude": prints}
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    [event] = [e for e in await hall.engine.events(task.id) if e.payload["kind"] == "command"]
+    assert len(event.payload["output_tail"]) < 33_000
+    assert "sk-aaaa" not in event.payload["output_tail"] + str(task.answer)
+
+
+async def test_the_queue_has_an_end(tmp_path: Path) -> None:
+    hall = Hall(tmp_path / "home", {"max_concurrent_tasks": 1, "task_queue_size": 2})
+    hall.agents.scripts = {"claude": _hang}
+    await hall.open()
+    await hall.until((await submit(hall)).id, Status.STREAMING)
+    for _ in range(2):
+        await submit(hall)
+    with pytest.raises(Refused, match="queue is full"):
+        await submit(hall)
+    assert not (await hall.engine.health())["accepting"]
+    await hall.close()
+
+
+async def _hang(agent: Agent) -> None:
+    await agent.says(Text("at work"))
+    await asyncio.Event().wait()
+
+
+async def test_no_work_is_taken_when_the_disk_is_short(tmp_path: Path) -> None:
+    hall = Hall(tmp_path / "home", {"min_free_disk_mb": 10**9})
+    await hall.open()
+    with pytest.raises(Refused, match="disk"):
+        await submit(hall)
+    health = await hall.engine.health()
+    assert not health["ok"]
+    assert not health["accepting"]
+    await hall.close()
+
+
+async def test_concurrency_is_limited_per_project(tmp_path: Path) -> None:
+    hall = Hall(tmp_path / "home", projects_toml="[projects.app]\nmax_concurrent = 1\n")
+    hall.agents.scripts = {"claude": _hang}
+    await hall.open()
+    first = await hall.until((await submit(hall)).id, Status.STREAMING)
+    second = await submit(hall)
+    assert (await hall.engine.health())["running"] == 1
+    await hall.engine.cancel(first.id, by="ann")
+    await hall.until(second.id, Status.STREAMING)
+    await hall.close()
+
+
+async def test_a_task_that_waits_for_another_starts_from_its_result(hall: Hall) -> None:
+    first = await submit(hall, "First.")
+    second = await submit(hall, "Second.", after=first.id[:5])
+    assert second.status is Status.CREATED
+    first, second = (
+        await hall.until(first.id, *ENDED),
+        await hall.until(second.id, *ENDED),
+    )
+    assert second.workspace is not None
+    assert second.workspace.base == first.head
+
+
+async def test_a_task_fails_with_the_one_it_waits_for(hall: Hall) -> None:
+    async def fails(agent: Agent) -> None:
+        await agent.ends_turn("cannot", Outcome.FAILED)
+
+    hall.agents.scripts = {"claude": fails}
+    first = await submit(hall)
+    second = await hall.until((await submit(hall, after=first.id)).id, *ENDED)
+    assert second.status is Status.FAILED
+    assert second.error is not None
+    assert first.id in second.error.message
+
+
+async def test_a_duel_keeps_the_one_that_is_merged(hall: Hall) -> None:
+    made = await hall.engine.submit(Submission("Fix it.", agents=("claude", "codex")))
+    assert len({task.group for task in made}) == 1
+    kept, other = [await hall.until(task.id, *ENDED) for task in made]
+    assert kept.head is not None
+    kept = await hall.engine.merge(kept.id, expected_head=kept.head, by="ann")
+    other = await hall.engine.task(other.id)
+    assert kept.review is not None
+    assert other.review is not None
+    assert (kept.review.state, other.review.state) == (ReviewState.MERGED, ReviewState.DISCARDED)
+
+
+async def test_too_many_or_unknown_agents_are_refused(hall: Hall) -> None:
+    with pytest.raises(UserError, match="At most 2"):
+        await hall.engine.submit(Submission("x", agents=("claude", "codex", "claude")))
+    with pytest.raises(Exception, match="no agent gemini"):
+        await submit(hall, agents=("gemini",))
+    with pytest.raises(UserError, match="no instructions"):
+        await submit(hall, "  ")
+
+
+async def test_trusted_mode_asks_nothing(hall: Hall) -> None:
+    async def asks(agent: Agent) -> None:
+        request = Request("r1", "Run it?", ToolKind.EXECUTE, command="make")
+        await agent.ends_turn((await agent.asks(request))[0].value)
+
+    hall.agents.scripts = {"claude": asks}
+    task = await submit(hall, mode=Mode.TRUSTED)
+    assert (await hall.until(task.id, *ENDED)).answer == "allow"
+
+
+async def test_a_message_for_a_process_that_is_over_begins_another(hall: Hall) -> None:
+    async def one_turn(agent: Agent) -> None:
+        await agent.says(Text("at work"))
+        if len(hall.agents.started) == 1:
+            await hall.engine.steer(agent.spec.task_id, "And the docs.", by="ann")
+            agent.over = True  # deaf from now on
+        await agent.ends_turn(agent.spec.prompt)
+        agent.over = False
+        await agent.exit(0, "exited")
+
+    hall.agents.scripts = {"claude": one_turn}
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    assert task.answer == "And the docs."
+    assert len(task.runs) == 1
+
+
+async def test_process_ended_without_a_turn_end_is_a_failure(hall: Hall) -> None:
+    async def vanishes(agent: Agent) -> None:
+        agent.over = True
+        await agent.says(Text("x"), ProcessEnded(1, "exited", "it fell over"))
+
+    hall.agents.scripts = {"claude": vanishes}
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    assert task.error is not None
+    assert task.error.message == "it fell over"
+
+
+def test_every_status_is_in_the_table() -> None:
+    from core.model import TRANSITIONS
+
+    assert set(TRANSITIONS) == set(Status)
