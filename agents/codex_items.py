@@ -39,7 +39,8 @@ SILENT = frozenset(
     item/plan/delta item/reasoning/summaryPartAdded item/reasoning/summaryTextDelta
     item/reasoning/textDelta mcpServer/startupStatus/updated model/rerouted model/verification
     remoteControl/status/changed skills/changed thread/compacted thread/name/updated
-    thread/settings/updated thread/goal/cleared thread/started thread/status/changed turn/diff/updated
+    thread/goal/cleared thread/settings/updated thread/started thread/status/changed
+    turn/diff/updated
     """.split()  # noqa: SIM905 - a list of seventy lines reads worse
 )
 
