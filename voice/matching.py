@@ -36,7 +36,7 @@ MARKED = Bar(quality=0.5, score=3.0)
 NAMED_KIND = Bar(quality=0.6, score=2.5)
 LED = Bar(quality=0.66, score=5.0, tokens=2)
 BARE = Bar(quality=0.88, score=9.0, tokens=4)
-EASED = Bar(quality=0.84, score=6.0, tokens=2)  # where other names show that code is meant
+EASED = Bar(quality=0.84, score=4.6, tokens=2)  # where other names show that code is meant
 LEAST = Bar(quality=0.5, score=2.5)
 
 
@@ -100,7 +100,7 @@ def _believed(
                 fit.first,
                 cues.end(fit, entry),
                 entry,
-                value=fit.score * fit.quality * (RECENT if entry.written in recent else 1.0),
+                value=fit.score * fit.quality**2 * (RECENT if entry.written in recent else 1.0),
                 confidence=round(min(1.0, float(fit.quality)), 2),
             )
 
@@ -129,7 +129,7 @@ class Cues:
             case Kind.FILE:
                 return self._file_bar(fit, marked)
             case Kind.FOLDER:
-                return MARKED if marked else self._by_noun(fit, "path")
+                return MARKED if marked else self._by_noun(fit, "folder")
             case Kind.BRANCH:
                 return self._by_noun(fit, "branch")
             case Kind.SYMBOL:
@@ -138,10 +138,10 @@ class Cues:
     def _file_bar(self, fit: Fit, marked: bool) -> Bar | None:
         if marked:
             return MARKED
-        named = self._by_noun(fit, "path")
-        if named or not fit.full:
+        named = self._by_noun(fit, "file")
+        if named or not (fit.full or self._self_naming(fit)):
             return named
-        return LED if self._led(fit) else None
+        return LED if self._led(fit) or self._self_naming(fit) else None
 
     def _symbol_bar(self, fit: Fit, article_inside: bool) -> Bar | None:
         """ "close the account" is what people do, not `close_account`."""
@@ -174,6 +174,11 @@ class Cues:
         """Whisper itself wrote it like a name: "PriceBadge"."""
         inside = self.tokens[fit.first + 1 : fit.last]
         return any(token.joined and not token.mark for token in inside)
+
+    def _self_naming(self, fit: Fit) -> bool:
+        """ "the make file" can be nothing else."""
+        words = [token.word for token in self.tokens[fit.first : fit.last]]
+        return " ".join(words) in self.speech.words("nouns", "self_naming")
 
     def _pause(self, place: int) -> str:
         return self.tokens[place].pause if 0 <= place < len(self.tokens) else ""

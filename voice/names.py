@@ -51,6 +51,7 @@ class Naming:
         self._tokens = tokens
         self._words = [token.word for token in tokens]
         self._called = speech.phrases("names", "called")
+        self._misheard = speech.phrases("names", "misheard_called")
         self._hard_ends = speech.words("names", "ends")
         self._ends = self._hard_ends | speech.words("names", "soft_ends")
         self._never_first = speech.words("names", "never_first") | speech.words("determiners")
@@ -73,7 +74,7 @@ class Naming:
 
     def _at(self, place: int, taken: Sequence[tuple[int, int]]) -> NewName | None:
         """A name asked for from here on: "called [snake case] …" or "snake case …"."""
-        called = next((p for p in self._called if self._says(place, p)), None)
+        called = self._called_at(place)
         first = place + len(called) if called else place
         form, length = self._form_at(first)
         if not called and not form:
@@ -86,6 +87,12 @@ class Naming:
         kind = self._kind_before(place) if called else ""
         written = write(self._mended(words, kind), form or self._style(kind))
         return NewName(first, last, written, kind)
+
+    def _called_at(self, place: int) -> Sequence[str] | None:
+        """The words of "called" at this place, right or misheard."""
+        behind_kind = place > 0 and self._words[place - 1] in self._kinds
+        phrases = [*self._called, *(self._misheard if behind_kind else ())]
+        return next((phrase for phrase in phrases if self._says(place, phrase)), None)
 
     def _mended(self, words: Sequence[str], kind: str) -> Sequence[str]:
         """Hooks are called `use…`, which is easily heard as "you's" or "used"."""

@@ -23,7 +23,8 @@ MARK_NAMES = {"/": "slash", ".": "dot", "_": "underscore", "-": "dash", "\\": "b
 _TOKEN = re.compile(
     r"\d+"
     r"|[^\W\d_]+(?:['’][^\W\d_]+)*"
-    r"|(?<=\w)[./_\\-](?=\w)"  # inside a word: code, or a joined pair
+    r"|(?<=\w)[/_\\-](?=\w)"  # inside a word: code, or a joined pair
+    r"|(?<=\w)(?<!\b\w)\.(?=\w)|(?<=\b\w)\.(?=\w\w)"  # but not in "T.S."
     r"|(?<![^\s,])\.(?=[a-z]{1,5}\b)"  # ".ts" by itself
     r"|/(?=\w)"
 )
@@ -115,11 +116,16 @@ def tokenize(raw: str, speech: Language) -> list[Token]:
                     sounds=_sounds(text),
                     mark=text if text in MARK_NAMES else "",
                     joined=bool(tokens) and not gap,
-                    pause=gap.strip(),
+                    pause="" if _initials(tokens, text) else gap.strip(),
                 )
             )
             last = end
     return _say_marks(tokens, speech)
+
+
+def _initials(tokens: Sequence[Token], text: str) -> bool:
+    """ "T. S" is spelled, not two sentences."""
+    return len(text) == 1 and bool(tokens) and len(tokens[-1].text) == 1
 
 
 def _pieces(found: re.Match[str]) -> Iterable[tuple[str, int, int]]:
