@@ -19,6 +19,7 @@ from voice.vocabularies import Sources, Vocabularies
 from voice.vocabulary import Vocabulary
 
 IDLE_S = 600.0
+FOREIGN_LOGPROB = -0.9  # an English-only model is that unsure of other languages, seldom of its own
 USUAL = ("en", "de", "es", "fr")  # languages taken when the sound alone does not decide
 
 
@@ -82,7 +83,7 @@ class Transcriber:
             words=tuple(HeardWord(**word) for word in found["words"]),
             replacements=understood.replacements,
             intent=understood.intent,
-            notice=self._notice(model, spoken),
+            notice=self._notice(model, spoken, found["logprob"]),
         )
 
     async def understand(
@@ -134,13 +135,14 @@ class Transcriber:
             return Vocabulary(())
         return await self._vocabularies.of(project)
 
-    def _notice(self, model: Model, spoken: Sequence[str]) -> str | None:
-        if model.english_only and any(language != "en" for language in spoken):
-            return (
-                f"The Whisper model {self._model} understands English only. Set"
-                " GOFER_WHISPER_MODEL to one without .en for other languages."
-            )
-        return None
+    def _notice(self, model: Model, spoken: Sequence[str], logprob: float) -> str | None:
+        """An English-only model makes confident English of any language, so it has to say so."""
+        if not model.english_only or (logprob > FOREIGN_LOGPROB and set(spoken) <= {"en"}):
+            return None
+        return (
+            f"The Whisper model {self._model} understands English only. For other languages set"
+            " GOFER_WHISPER_MODEL to one whose name does not end in .en."
+        )
 
 
 def _ignore(_done: float) -> None:

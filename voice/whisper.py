@@ -47,6 +47,7 @@ class Transcript:
     words: tuple[HeardWord, ...]
     language: str | None
     duration_s: float
+    logprob: float = 0.0  # of the least certain piece
     reheard: int = 0  # pieces for which the full window was needed
 
 
@@ -70,25 +71,32 @@ class Whisper:
         on_progress: Callable[[float], None],
     ) -> Transcript:
         """`language` None: found from the sound, in favour of the `usual` ones."""
-        texts: list[str] = []
+        heard: list[Passage] = []
         words: list[HeardWord] = []
         reheard = 0
         found = pieces(samples)
-        for done, piece in enumerate(found):
-            passage, language, again = self.hear_piece(piece, language, usual)
+        for done, piece in enumerate(found, start=1):
+            passage, spoken, again = self.hear_piece(piece, language, usual)
             reheard += again
             if not guards.is_invented(passage, piece.seconds):
-                texts.append(passage.text.strip())
+                language = spoken  # people keep to one, and the next piece may be short
+                heard.append(passage)
                 words.extend(_in_note(word, piece) for word in passage.words)
-            on_progress((done + 1) / len(found))
-        duration = samples.size / RATE
-        return Transcript(" ".join(texts), tuple(words), language, duration, reheard)
+            on_progress(done / len(found))
+        return Transcript(
+            text=" ".join(passage.text for passage in heard),
+            words=tuple(words),
+            language=language if heard else None,
+            duration_s=samples.size / RATE,
+            logprob=min((passage.logprob for passage in heard), default=0.0),
+            reheard=reheard,
+        )
 
     def hear_piece(
         self, piece: Piece, language: str | None, usual: Sequence[str]
     ) -> tuple[Passage, str, bool]:
         encoded = self._encode(piece)
-        language = self._language(encoded, piece, language, usual)
+        language = self._language(encoded, language, usual)
         passage = self._decode(encoded, piece, language)
         if guards.doubt(passage, piece.seconds) is None:
             return passage, language, False
@@ -101,18 +109,14 @@ class Whisper:
         return self.model.encode(_fitted(features, frames))
 
     def _language(
-        self,
-        encoded: ctranslate2.StorageView,
-        piece: Piece,
-        language: str | None,
-        usual: Sequence[str],
+        self, encoded: ctranslate2.StorageView, language: str | None, usual: Sequence[str]
     ) -> str:
         if self.english_only:
             return "en"
         if language is not None:
             return language
         found = self.model.model.detect_language(encoded)[0]
-        return choose([(token[2:-2], share) for token, share in found], piece.seconds, usual)
+        return choose([(token.strip("<|>"), share) for token, share in found], usual)
 
     def _decode(self, encoded: ctranslate2.StorageView, piece: Piece, language: str) -> Passage:
         tokenizer = Tokenizer(
