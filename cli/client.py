@@ -20,7 +20,7 @@ class Hub:
         self._http = http
 
     def call(self, name: str, **arguments: Any) -> Any:
-        """The JSON answer of one of `cli.hub.CALLS`. Raises UserError and GoferError as the hub."""
+        """The JSON answer of one of `cli.hub.CALLS`. Raises UserError when it refuses."""
         with _reachable():
             return _checked(self._http.post(f"/call/{name}", json=arguments))
 
@@ -62,8 +62,7 @@ def _checked(answer: httpx.Response) -> Any:
     if answer.is_success:
         return answer.json()
     try:
-        error = answer.json()["error"]
-        kind, message = error["kind"], error["message"]
+        message = answer.json()["error"]["message"]
     except (ValueError, KeyError, TypeError):
-        kind, message = "", f"The hub failed ({answer.status_code}); its log says why."
-    raise (UserError if kind == "UserError" else GoferError)(message)
+        raise GoferError(f"The hub failed ({answer.status_code}); its log says why.") from None
+    raise UserError(message)

@@ -1,7 +1,7 @@
 """The running hub's ear for `gofer …` commands: HTTP over a unix socket of its owner alone.
 
 Owns the list of calls (`CALLS`), each a thin reading of JSON around one method of the engine, and
-the stream of events. Every answer is the JSON of `core.wire`; an error is
+the stream of events. Every answer is the JSON of `core.wire`; a refusal is
 `{"error": {"kind", "message"}}` with the kinds of `core.errors`. `cli/client.py` is the other end.
 """
 
@@ -228,5 +228,5 @@ async def _lines(engine: Engine, task_id: str | None, since: int) -> AsyncIterat
 
 
 async def _error(request: Request, error: Exception) -> Response:
-    kind = "UserError" if isinstance(error, UserError) else type(error).__name__
-    return JSONResponse({"error": {"kind": kind, "message": str(error)}}, status_code=400)
+    refusal = {"kind": type(error).__name__, "message": str(error)}
+    return JSONResponse({"error": refusal}, status_code=400)

@@ -62,20 +62,20 @@ def test_the_log_is_one_object_a_line_while_it_is_followed(hub: RunningHub) -> N
 
 def test_a_question_is_answered_from_another_terminal(hub: RunningHub) -> None:
     task = hub.json("run", scripted({"bash": "echo hi > said.txt"}))
-    asked = _until(hub, task["id"], "WAITING")
+    asked = hub.until(task["id"], "WAITING")
     request = asked["question"]["request_id"]
     answered = hub.run("answer", task["id"], request, "allow")
     assert answered.returncode == 0, answered.stderr
-    done = _until(hub, task["id"], "COMPLETED")
+    done = hub.until(task["id"], "COMPLETED")
     assert [change["path"] for change in done["review"]["files"]] == ["said.txt"]
 
 
 def test_stopping_following_up_and_dropping(hub: RunningHub) -> None:
     task = hub.json("run", scripted(write("a.txt", "a\n"), {"wait": "ready"}))
-    _until(hub, task["id"], "STREAMING")
+    hub.until(task["id"], "STREAMING")
     assert hub.json("cancel", task["id"])["status"] == "CANCELLED"
     assert hub.json("steer", task["id"], scripted(write("b.txt", "b\n")))["status"] != "CANCELLED"
-    done = _until(hub, task["id"], "COMPLETED")
+    done = hub.until(task["id"], "COMPLETED")
     assert "b.txt" in {change["path"] for change in done["review"]["files"]}
     assert hub.json("discard", task["id"])["review"]["state"] == "discarded"
     assert hub.json("restore", task["id"])["review"]["state"] == "open"
@@ -143,7 +143,7 @@ def test_a_signal_ends_it_quickly_and_says_what_goes_on(
     with running_hub(env) as hub:
         assert "@BotFather" in hub.output
         task = hub.json("run", scripted({"wait": "ready"}))
-        _until(hub, task["id"], "STREAMING")
+        hub.until(task["id"], "STREAMING")
         took = hub.stop(number)
         assert hub.process.returncode == 0, hub.output
         assert took < 10
@@ -166,13 +166,3 @@ def test_bad_settings_are_all_named_and_their_values_are_not(tmp_path: Path) -> 
     assert "MCP_PORT" in refused.stderr
     assert "SANDBOX" in refused.stderr
     assert "se7en" not in refused.stderr
-
-
-def _until(hub: RunningHub, task_id: str, status: str) -> dict[str, object]:
-    """The task once it has this status. Follows its log, so it waits for news, not for time."""
-    for _ in range(500):
-        task: dict[str, object] = hub.json("show", task_id)
-        if task["status"] == status:
-            return task
-        assert status == task["status"] or task["status"] not in ("FAILED",), task
-    raise AssertionError(f"{task_id} never became {status}: {task}")

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from cli import sample
+from cli.client import open_hub
+from core.config import Settings
+from core.model import ENDED
 from tests.fakes.checkout import Checkout
 
 PATIENCE_S = 60.0
@@ -24,7 +27,11 @@ READY = "Ctrl-C ends it"
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """Nothing of ours but where programs are; the rehearsal agent, with or without a sandbox."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "LANG", "XDG_RUNTIME_DIR")
+        if name in os.environ
+    }
     settings = {
         "GOFER_HOME": str(home),
         "GOFER_DEFAULT_AGENT": "rehearsal",
@@ -124,6 +131,18 @@ class RunningHub:
         done = self.run(*arguments, "--json", cwd=cwd)
         assert done.returncode == 0, done.stderr + self.output
         return json.loads(done.stdout)
+
+    def until(self, task_id: str, status: str) -> dict[str, Any]:
+        """The task once it has this status."""
+        deadline = time.monotonic() + PATIENCE_S
+        with open_hub(Settings(_env_file=None, home=self.home)) as hub:  # type: ignore[call-arg]
+            while True:
+                task: dict[str, Any] = hub.call("task", task=task_id)
+                if task["status"] == status:
+                    return task
+                assert task["status"] not in ENDED, task
+                assert time.monotonic() < deadline, task
+                time.sleep(0.02)  # looks again for a condition, under a deadline
 
 
 def gofer(*arguments: str) -> Sequence[str]:
