@@ -94,8 +94,10 @@ class Database:
         return list(await next(self._readers).execute_fetchall(sql, params))
 
     async def backup(self, path: Path) -> None:
-        """A consistent copy into a new file."""
-        await next(self._readers).execute("VACUUM INTO ?", (str(path),))
+        """A consistent copy into a new file. Nobody waits for it."""
+        async with AsyncExitStack() as opened:
+            connection = await _connect(self.path, opened)
+            await connection.execute("VACUUM INTO ?", (str(path),))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -154,7 +156,7 @@ async def _connect(path: Path, opened: AsyncExitStack, *pragmas: str) -> aiosqli
         "PRAGMA journal_size_limit=67108864",
         *pragmas,
     ):
-        await connection.execute(pragma)
+        await connection.execute_fetchall(pragma)
     return connection
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ class MemoryRepositories:
     merged: dict[str, list[str]] = field(default_factory=dict)  # by project: landed heads
     kept: list[str] = field(default_factory=list)
     conflicts: tuple[str, ...] = ()
+    merging: asyncio.Event = field(default_factory=asyncio.Event)  # set when one begins
 
     async def prepare(
         self,
@@ -79,6 +81,8 @@ class MemoryRepositories:
         how: str,
         message: str,
     ) -> tuple[str, str]:
+        self.merging.set()
+        await asyncio.sleep(0)
         if self.conflicts:
             raise MergeConflict(self.conflicts)
         if workspace.head != expected_head:

@@ -1,0 +1,62 @@
+"""Subscribers from other packages: every event, in order, from a place that is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from core import subscribers
+from core.engine import following
+from core.model import Event, Status, Submission
+from core.store import subscriptions
+from tests.fakes.hall import Hall, until
+
+ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+
+
+async def test_each_keeps_its_place_and_a_failing_one_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscribers, "BACKOFF_S", (0.01, 0.01))
+    hall = Hall(tmp_path / "home")
+    await hall.open()
+    got: list[int] = []
+    broken = True
+
+    async def fragile(event: Event) -> None:
+        nonlocal broken
+        if event.payload["kind"] == "run" and broken:
+            broken = False
+            raise ValueError("not today")
+        got.append(event.id)
+
+    def serve() -> asyncio.Task[None]:
+        parts = hall.engine._parts
+        return asyncio.create_task(
+            subscribers.serve(
+                "x", fragile, hall.database, lambda since: following.follow_all(parts, since)
+            )
+        )
+
+    await subscriptions.keep(hall.database, "x", 0)
+    serving = serve()
+    [task] = await hall.engine.submit(Submission("Do it."))
+    await hall.until(task.id, *ENDED)
+    everything = [event.id for event in await hall.engine.events(task.id)]
+    await until(lambda: got == everything)
+    serving.cancel()
+    await asyncio.wait([serving])
+    assert not broken
+
+    kept = await subscriptions.position(hall.database, "x")
+    serving = serve()
+    [task] = await hall.engine.submit(Submission("Do it."))
+    await hall.until(task.id, *ENDED)
+    last = (await hall.engine.events(task.id))[-1].id
+    await until(lambda: got[-1] == last)
+    assert got[len(everything) :][0] == kept + 1
+    serving.cancel()
+    await asyncio.wait([serving])
+    await hall.close()
