@@ -49,10 +49,16 @@ class Call:
             kind=text(update, "kind") or self.kind,
             status=STATUS.get(text(update, "status"), self.status),
             input={**(self.input or {}), **given} if isinstance(given, dict) else self.input,
-            content=tuple(content) if "content" in update else self.content,
+            content=self._replaced(content) if "content" in update else self.content,
             locations=locations or self.locations,
             output=update.get("rawOutput", self.output),
         )
+
+    def _replaced(self, content: list[Json]) -> tuple[Json, ...]:
+        """New content replaces the old, but for diffs that it does not tell again."""
+        if any(get(block, "type") == "diff" for block in content):
+            return tuple(content)
+        return (*content, *(block for block in self.content if get(block, "type") == "diff"))
 
     @property
     def tool_kind(self) -> ToolKind:

@@ -255,6 +255,8 @@ class Claude(Machine):
             return tuple(events)  # it goes on by itself with what it was told meanwhile
         events += self._withdraw_all()
         self._asked.clear()
+        for call in self._calls.values():  # broken off
+            events += call.abandoned(self.root)
         self._calls.clear()
         events += self._verdict(message)
         self.running = self._interrupting = False

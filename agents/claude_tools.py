@@ -70,6 +70,11 @@ class Call:
             return [plan(self.input)]
         return [ToolCall(self.id, self.kind, title(self.name, self.input, root), "started")]
 
+    def abandoned(self, root: Path) -> list[AgentEvent]:
+        if self.name == "TodoWrite":
+            return []
+        return [ToolCall(self.id, self.kind, title(self.name, self.input, root), "failed")]
+
     def ended(self, block: Json, result: Any, root: Path) -> list[AgentEvent]:
         """`block` is the tool's result as the model reads it, `result` the structured one."""
         failed = get(block, "is_error") is True

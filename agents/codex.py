@@ -242,6 +242,8 @@ class Codex(JsonRpc):
     def _end_turn(self, outcome: Outcome, trouble: Trouble | None) -> list[AgentEvent]:
         self._turn, self._starting = None, False
         events = list(self._withdraw_all())
+        for item in self._items.values():  # broken off
+            events += threads.abandoned(item, self.root)
         self._items.clear()
         if outcome is not Outcome.FAILED and (self.unheard or self._steering):
             self._start_turn()  # where a steer came too late, Codex's answer to it does this

@@ -50,6 +50,11 @@ def started(item: Json, root: Path) -> list[AgentEvent]:
     return [ToolCall(text(item, "id"), kind, title(item, root), "started")] if kind else []
 
 
+def abandoned(item: Json, root: Path) -> list[AgentEvent]:
+    kind = KINDS.get(text(item, "type"))
+    return [ToolCall(text(item, "id"), kind, title(item, root), "failed")] if kind else []
+
+
 def completed(item: Json, root: Path) -> list[AgentEvent]:
     match text(item, "type"):
         case "agentMessage":
