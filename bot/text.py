@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from telegram import MessageEntity
 from telegram.constants import MessageLimit
 from telegramify_markdown import MessageEntity as Mark
-from telegramify_markdown import convert, split_entities, utf16_len
+from telegramify_markdown import convert, utf16_len
 
 from core.redact import redact
 
@@ -97,11 +97,26 @@ def fit(rich: Rich, limit: int = LIMIT) -> Rich:
 
 
 def pages(rich: Rich, limit: int = LIMIT) -> list[Rich]:
-    """Split at line ends where possible, never inside a character; marks go on across pages."""
-    return [
-        Rich(text, tuple(marks))
-        for text, marks in split_entities(rich.text, list(rich.marks), limit)
-    ]
+    """Split at line ends, else between words. Marks go on across pages; no page is blank."""
+    found: list[Rich] = []
+    position = units = 0
+    while position < len(rich.text):
+        text = head(rich.text[position : position + limit], limit)
+        if position + len(text) < len(rich.text):
+            text = text[: _break(text)]
+        end = units + utf16_len(text)
+        if text.strip():
+            found.append(_clip(Rich(text, rich.marks), units, end))
+        position, units = position + len(text), end
+    return found
+
+
+def _break(text: str) -> int:
+    """Where a page may end: behind its last line or word, unless it would be half empty."""
+    for sign in ("\n", " "):
+        if (at := text.rfind(sign) + 1) > len(text) // 2:
+            return at
+    return len(text)
 
 
 def head(text: str, units: int) -> str:
@@ -134,11 +149,15 @@ def _marked(kind: str, text: str, language: str | None = None) -> Rich:
     return Rich(text, (Mark(kind, 0, utf16_len(text), language=language),))
 
 
-def _clip(rich: Rich) -> Rich:
-    end = utf16_len(rich.text)
+def _clip(rich: Rich, start: int = 0, end: int | None = None) -> Rich:
+    """`rich.text` is what lies between these units; its marks still count from the beginning."""
+    end = start + utf16_len(rich.text) if end is None else end
     kept = (
-        replace(mark, length=min(mark.length, end - mark.offset))
+        replace(
+            mark,
+            offset=max(mark.offset - start, 0),
+            length=min(mark.offset + mark.length, end) - max(mark.offset, start),
+        )
         for mark in rich.marks
-        if mark.offset < end
     )
     return Rich(rich.text, tuple(mark for mark in kept if mark.length > 0))

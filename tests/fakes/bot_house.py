@@ -6,6 +6,7 @@ the same home, or left lying as a crash leaves it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,7 +28,7 @@ from git_ops.repositories import Repositories
 from tests.fakes.checkout import Checkout
 from tests.fakes.hearing import ScriptedHearing
 from tests.fakes.phone import Phone
-from tests.fakes.telegram import TOKEN, FakeTelegram
+from tests.fakes.telegram import DEADLINE_S, TOKEN, FakeTelegram
 
 OWNER = 4242
 FAST = Pace(every_s=0.01, group_every_s=0.01, burst=3, backoff_s=0.05)
@@ -112,6 +113,13 @@ class BotHouse:
             await bot.start()
             stack.push_async_callback(bot.stop)
             yield Hub(engine, bot, conversation, database)
+
+
+async def until_handled(hub: Hub) -> None:
+    """Everything that came in is done with."""
+    async with asyncio.timeout(DEADLINE_S):
+        while await hub.conversation.pending_updates():  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.01)
 
 
 def make_checkout(path: Path) -> Checkout:

@@ -110,7 +110,8 @@ class Phone:
     async def handled(self, update_id: int) -> None:
         """The bot's offset has moved past this update."""
         await self.telegram.until(
-            lambda: update_id not in self.telegram.unconfirmed, f"update {update_id} confirmed"
+            lambda: all(u["update_id"] != update_id for u in self.telegram.updates),
+            f"update {update_id} confirmed",
         )
 
     async def _sends(self, content: dict[str, Any], reply_to: Shown | None, forwarded: bool) -> int:

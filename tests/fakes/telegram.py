@@ -87,7 +87,7 @@ class FakeTelegram:
         self.blocked: set[int] = set()
         self.down = False
         self.marks_refused = False
-        self._updates: list[dict[str, Any]] = []
+        self.updates: list[dict[str, Any]] = []  # that the offset has not moved past
         self._next_update = 1000
         self._next_message = 1
         self._poll = 0
@@ -100,7 +100,7 @@ class FakeTelegram:
     async def arrives(self, **content: Any) -> int:
         """An update for the bot. Returns its id."""
         self._next_update += 1
-        self._updates.append({"update_id": self._next_update, **content})
+        self.updates.append({"update_id": self._next_update, **content})
         await self._tell()
         return self._next_update
 
@@ -111,11 +111,6 @@ class FakeTelegram:
     def flood(self, chat_id: int, seconds: float) -> None:
         """Answer every call for this chat with 429 until then; calls meanwhile are noted."""
         self._floods[chat_id] = (time.monotonic() + seconds, math.ceil(seconds))
-
-    @property
-    def unconfirmed(self) -> list[int]:
-        """Updates that the bot has not yet moved its offset past."""
-        return [update["update_id"] for update in self._updates]
 
     def chat(self, chat_id: int) -> list[Shown]:
         return [m for m in self.messages if m.chat_id == chat_id and m.by_bot and not m.deleted]
@@ -228,13 +223,11 @@ class FakeTelegram:
         self._poll += 1
         mine = self._poll
         offset = int(given.get("offset", 0))
-        self._updates = [u for u in self._updates if u["update_id"] >= offset]
+        self.updates = [u for u in self.updates if u["update_id"] >= offset]
         await self._tell()
         ends = time.monotonic() + float(given.get("timeout", 0))
         async with self._changed:
-            while (
-                not self._updates and self._poll == mine and (left := ends - time.monotonic()) > 0
-            ):
+            while not self.updates and self._poll == mine and (left := ends - time.monotonic()) > 0:
                 try:
                     await asyncio.wait_for(self._changed.wait(), left)
                 except TimeoutError:
@@ -245,7 +238,7 @@ class FakeTelegram:
                 "Conflict: terminated by other getUpdates request; "
                 "make sure that only one bot instance is running",
             )
-        return self._updates[: int(given.get("limit", 100))]
+        return self.updates[: int(given.get("limit", 100))]
 
     async def _sendMessage(self, given: Mapping[str, Any]) -> Any:
         text, entities = self._content(given, "Bad Request: message is too long")
