@@ -108,6 +108,6 @@ def _unreadable(path: Path, reason: str) -> UserError:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, av.InvalidDataError):
+    if isinstance(error, av.InvalidDataError | av.ArgumentError):
         return "it is not a recording, or damaged"
     return str(error).strip().rstrip(".") or type(error).__name__
