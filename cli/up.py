@@ -118,7 +118,11 @@ async def _mcp_http(house: House, server: MCPServer[Any]) -> AsyncIterator[str]:
 
     settings = house.settings
     app = http_app(
-        server, house.engine, token=token_of(settings), allowed_hosts=settings.mcp_allowed_hosts
+        server,
+        house.engine,
+        token=token_of(settings),
+        allowed_hosts=settings.mcp_allowed_hosts,
+        ailing=lambda: ["telegram"] if house.bot and house.bot.problem else [],
     )
     listening = bind_port(settings.mcp_host, settings.mcp_port)
     port = listening.getsockname()[1]

@@ -1,8 +1,11 @@
-"""`/healthz` for whoever watches the machine, `/metrics` for Prometheus."""
+"""`/healthz` for whoever watches the machine, `/metrics` for Prometheus.
+
+The first is open to all, so it tells nothing but which part is unwell.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -13,22 +16,34 @@ from starlette.routing import Route
 
 from core.engine import Engine
 
-HEALTH = "/healthz"  # open: it tells nothing but which part is unwell
+HEALTH = "/healthz"
 METRICS = "/metrics"
 
 
-def health_routes(engine: Engine) -> list[Route]:
+def health_routes(engine: Engine, ailing: Callable[[], Sequence[str]]) -> list[Route]:
+    """`ailing` names the parts beside the engine that do not serve as they should."""
+
     async def healthz(request: Request) -> Response:
-        found = await engine.health()
-        if found["ok"]:
+        parts = [*unwell(await engine.health()), *ailing()]
+        if not parts:
             return JSONResponse({"status": "ok"})
-        return JSONResponse({"status": "unwell", "problems": found["problems"]}, status_code=503)
+        return JSONResponse({"status": "unwell", "parts": parts}, status_code=503)
 
     async def metrics(request: Request) -> Response:
         text = metrics_text(await engine.health())
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     return [Route(HEALTH, healthz), Route(METRICS, metrics)]
+
+
+def unwell(health: Mapping[str, Any]) -> Sequence[str]:
+    """The names of the engine's parts that keep it from working."""
+    sandbox = health["sandbox"]
+    unsafe = not sandbox["working"] and sandbox["choice"] != "off"
+    names = ["sandbox"] if unsafe else []
+    if len(health["problems"]) > len(names):
+        names.append("disk or memory")
+    return names
 
 
 class _Snapshot:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.prompts import Prompt
-from mcp.server.mcpserver.prompts.base import PromptArgument
+from mcp.server.mcpserver.prompts.base import Message, PromptArgument, UserMessage
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 
@@ -19,14 +20,20 @@ def add_prompts(server: MCPServer[Any], templates: Templates) -> None:
         server.add_prompt(_prompt(templates, template))
 
 
-def _prompt(templates: Templates, template: Template) -> Prompt:
-    async def render(**arguments: str) -> str:
+class _Filled(Prompt):
+    """Leaves it to the template to say what is missing, in words that reach the client."""
+
+    async def render(self, arguments: dict[str, Any] | None, context: object) -> list[Message]:
         try:
-            return templates.render(template.name, "", arguments)
+            text = self.fn(arguments or {})
         except UserError as error:
             raise MCPError(code=INVALID_PARAMS, message=str(error)) from error
+        assert isinstance(text, str)
+        return [UserMessage(text)]
 
-    return Prompt(
+
+def _prompt(templates: Templates, template: Template) -> Prompt:
+    return _Filled(
         name=template.name,
         title=template.title,
         description=template.title,
@@ -38,6 +45,6 @@ def _prompt(templates: Templates, template: Template) -> Prompt:
             )
             for argument in template.arguments
         ],
-        fn=render,
+        fn=partial(templates.render, template.name, ""),
         context_kwarg=None,
     )

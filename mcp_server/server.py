@@ -7,7 +7,7 @@ Origin are checked always, so that a web page cannot talk to it through the brow
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -52,11 +52,16 @@ def make_server(engine: Engine, templates: Templates) -> tuple[MCPServer[Any], S
 
 
 def http_app(
-    server: MCPServer[Any], engine: Engine, *, token: str, allowed_hosts: Sequence[str] = ()
+    server: MCPServer[Any],
+    engine: Engine,
+    *,
+    token: str,
+    allowed_hosts: Sequence[str] = (),
+    ailing: Callable[[], Sequence[str]] = tuple,
 ) -> ASGIApp:
-    """`/mcp`, `/healthz` and `/metrics`."""
+    """`/mcp`, `/healthz` and `/metrics`; see `mcp_server.health` for `ailing`."""
     app = server.streamable_http_app(transport_security=security(allowed_hosts))
-    app.routes.extend(health_routes(engine))
+    app.routes.extend(health_routes(engine, ailing))
     return BearerOnly(app, token, open_paths=[HEALTH])
 
 

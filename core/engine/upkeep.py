@@ -34,7 +34,8 @@ async def health(parts: Parts, scheduler: Scheduler, *, accepting: bool) -> dict
     room = look(parts.settings.home)
     shortage = room.shortage(parts.settings)
     sandbox = await parts.agents.sandbox()
-    problems = [problem for problem in (shortage, sandbox.problem) if problem]
+    unsafe = None if sandbox.choice == "off" else sandbox.problem  # who chose it knows it
+    problems = [problem for problem in (shortage, unsafe) if problem]
     waiting = counts.get(Status.QUEUED, 0) + counts.get(Status.CREATED, 0)
     return {
         "ok": not problems,

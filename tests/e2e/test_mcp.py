@@ -165,7 +165,8 @@ async def test_a_refusal_is_a_tool_error_in_words(hub: RunningHub) -> None:
             await client.read_resource("task://zzzzzzzz")
 
 
-async def test_a_subscriber_is_told_of_changes(hub: RunningHub) -> None:
+@pytest.mark.filterwarnings("ignore::mcp.MCPDeprecationWarning")  # what older clients call
+async def test_a_subscriber_of_2025_is_told_of_changes(hub: RunningHub) -> None:
     told: asyncio.Queue[str] = asyncio.Queue()
 
     async def message(received: object) -> None:
@@ -179,6 +180,17 @@ async def test_a_subscriber_is_told_of_changes(hub: RunningHub) -> None:
         await client.session.subscribe_resource(uri)
         value(await client.call_tool("end_task", {"task_id": task["id"]}))
         assert await asyncio.wait_for(told.get(), PATIENCE_S) == uri
+
+
+async def test_a_listener_of_2026_is_told_of_changes(hub: RunningHub) -> None:
+    async with connected(hub) as client:
+        waiting = scripted({"wait": "go on"}, {"text": "Gone on."})
+        task = value(await client.call_tool("create_task", {"instructions": waiting}))
+        uri = f"task://{task['id']}"
+        async with client.listen(resource_subscriptions=[uri]) as told:
+            value(await client.call_tool("end_task", {"task_id": task["id"]}))
+            async with asyncio.timeout(PATIENCE_S):
+                assert str((await anext(told)).uri) == uri  # type: ignore[union-attr]
 
 
 async def test_a_client_that_leaves_stops_nothing(hub: RunningHub) -> None:
