@@ -41,8 +41,8 @@ class Sentence:
         return find_phrase(self.words, phrase)
 
 
-def sentences_of(text: str) -> list[Sentence]:
-    parts = re.split(r"(?<=[.!?])\s+", text)
+def sentences_of(text: str, ends: str = ".!?") -> list[Sentence]:
+    parts = re.split(rf"(?<=[{ends}])\s+", text)
     return [sentence for sentence in map(Sentence.of, parts) if sentence.words]
 
 
@@ -63,7 +63,7 @@ def read_intent(
     read_only = any(
         whole.says(phrase) is not None for phrase in speech.phrases("read_only", "phrases")
     )
-    template = _template(sentences, speech, read_only)
+    template = _template(sentences_of(text, ".!?,;"), speech, read_only)
     if template not in templates:
         template = None
     return Intent(
@@ -89,9 +89,9 @@ def _action(whole: Sentence, speech: Language) -> str | None:
     return "also" if any(whole.starts(phrase) for phrase in also) else None
 
 
-def _template(sentences: Sequence[Sentence], speech: Language, read_only: bool) -> str | None:
+def _template(clauses: Sequence[Sentence], speech: Language, read_only: bool) -> str | None:
     constraints = speech.phrases("slots", "constraints")
-    telling = [s for s in sentences if not any(s.starts(phrase) for phrase in constraints)]
+    telling = [s for s in clauses if not any(s.starts(phrase) for phrase in constraints)]
     asked = [s for s in telling if _is_question(s, speech)]
     if read_only or (asked and len(asked) == len(telling)):
         return "question"

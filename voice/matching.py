@@ -19,6 +19,7 @@ from voice.vocabulary import Entry, Kind, Vocabulary
 WINDOW, STEP = 14, 7  # tokens looked at together, and how far to the next look
 MOST_CANDIDATES = 100  # per window
 CLOSE = 0.94  # of the best one's value: a neighbour that may be meant as well
+NEIGHBOURLY = 0.6  # quality at which another name may have been meant after all
 RECENT = 1.06  # how much more likely a file of the last tasks is
 MOST_CHOICES = 5
 
@@ -70,6 +71,18 @@ def find_names(
     return [_with_choices(match, possible) for match in best_apart(possible)]
 
 
+def neighbour(tokens: Sequence[Token], vocabulary: Vocabulary, besides: str) -> Entry | None:
+    """What else these tokens may have said: the best fit of the same kind, `besides` left out."""
+    fits = sorted(_fits(tokens, 0, len(tokens), vocabulary), key=lambda found: -found[0].score)
+    kinds = {entry.kind for _, entry in fits if entry.written == besides}
+    others = (
+        entry
+        for fit, entry in fits
+        if entry.written != besides and entry.kind in kinds and fit.quality >= NEIGHBOURLY
+    )
+    return next(others, None)
+
+
 def _windows(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
     """Overlapping, so that every name of up to STEP tokens is whole in one of them."""
     for start in range(0, max(1, len(tokens) - WINDOW + STEP), STEP):
@@ -97,10 +110,10 @@ def _believed(
         bar = cues.bar(fit, entry)
         if bar and _passes(fit, bar, cues.tokens):
             yield Match(
-                fit.first,
-                cues.end(fit, entry),
+                cues.first(fit, entry),
+                cues.last(fit, entry),
                 entry,
-                value=fit.score * fit.quality**2 * (RECENT if entry.written in recent else 1.0),
+                value=fit.score * fit.quality**1.5 * (RECENT if entry.written in recent else 1.0),
                 confidence=round(min(1.0, float(fit.quality)), 2),
             )
 
@@ -138,10 +151,10 @@ class Cues:
     def _file_bar(self, fit: Fit, marked: bool) -> Bar | None:
         if marked:
             return MARKED
+        if self._self_naming(fit):
+            return NAMED_KIND
         named = self._by_noun(fit, "file")
-        if named or not (fit.full or self._self_naming(fit)):
-            return named
-        return LED if self._led(fit) or self._self_naming(fit) else None
+        return named or (LED if fit.full and self._led(fit) else None)
 
     def _symbol_bar(self, fit: Fit, article_inside: bool) -> Bar | None:
         """ "close the account" is what people do, not `close_account`."""
@@ -150,9 +163,24 @@ class Cues:
             return named
         if self._led(fit) or self._in_one_word(fit):
             return LED
+        if self._word(fit.first) in self.speech.words("leads", "plain"):
+            return None
         return EASED if self.eased else BARE
 
-    def end(self, fit: Fit, entry: Entry) -> int:
+    def first(self, fit: Fit, entry: Entry) -> int:
+        """The match, and folders before it that were heard too badly to fit."""
+        first = fit.first
+        for _ in range(entry.written.count("/")):
+            if not entry.is_path or self._mark(first - 1) != "/" or first < 2:
+                break
+            if self._word(first - 2) in self.speech.words("leads", "words"):
+                break
+            first -= 2
+            while first and len(self._word(first)) == 1 == len(self._word(first - 1)):
+                first -= 1
+        return first
+
+    def last(self, fit: Fit, entry: Entry) -> int:
         """Behind the match, and behind an extension that was said too badly to fit."""
         last = fit.last
         if fit.full or entry.kind is not Kind.FILE or self._mark(last) != ".":
@@ -168,7 +196,9 @@ class Cues:
         return NAMED_KIND if {self._word(fit.first - 1), behind} & nouns else None
 
     def _led(self, fit: Fit) -> bool:
-        return self._word(fit.first - 1) in self.speech.words("leads", "words")
+        last = self._word(fit.first - 1)
+        leads = self.speech.words("leads", "words")
+        return last in leads or f"{self._word(fit.first - 2)} {last}" in leads
 
     def _in_one_word(self, fit: Fit) -> bool:
         """Whisper itself wrote it like a name: "PriceBadge"."""
@@ -178,6 +208,8 @@ class Cues:
     def _self_naming(self, fit: Fit) -> bool:
         """ "the make file" can be nothing else."""
         words = [token.word for token in self.tokens[fit.first : fit.last]]
+        if self._word(fit.first - 1) not in self.speech.words("determiners") and not self._led(fit):
+            return False
         return " ".join(words) in self.speech.words("nouns", "self_naming")
 
     def _pause(self, place: int) -> str:

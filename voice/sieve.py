@@ -38,6 +38,7 @@ class Sieve:
         offsets: list[int] = []
         for stem, others in names:
             offsets.append(len(members))
+            stem = stem or ("",)  # nothing that can be said
             members += [parts.setdefault(part, len(parts)) for part in (*stem, *others)]
             own += [True] * len(stem) + [False] * len(others)
         self._members = np.array(members, dtype=np.int64)

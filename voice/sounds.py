@@ -120,7 +120,8 @@ _IRREGULAR = {
     "service": "s@rvIs", "async": "ESsINk", "height": "hYt", "sure": "SUr",
     "some": "s@m", "come": "k@m", "done": "d@n", "gone": "gAn", "live": "lIv", "move": "muv",
     "remove": "rImuv", "date": "dEt", "data": "dEt@", "database": "dEt@bEs", "base": "bEs",
-    "id": "Id", "ids": "YdIz", "gui": "gui", "sequel": "sikw@l", "go": "go", "no": "no", "so": "so",
+    "id": "Id", "ids": "YdIz", "gui": "gui", "sequel": "sikw@l", "cue": "kyu",
+    "go": "go", "no": "no", "so": "so",
 }  # fmt: skip
 
 

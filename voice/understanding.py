@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from core.model import HeardWord, Intent, Replacement
 from voice.commands import find_verbs
 from voice.intent import Mention, read_intent
-from voice.matching import Match, find_names
+from voice.matching import Match, find_names, neighbour
 from voice.names import Naming, NewName
 from voice.spoken import Language, Token, speech_of, tokenize
 from voice.vocabulary import Kind, Vocabulary
 
+_SEAM = re.compile(r"(?<=\w)[-_.]$")  # "fix-Update Position"
 ASKED_FOR = 0.9  # confidence in the form of a new name
 
 
@@ -91,7 +93,7 @@ def _edits(
     names = _apart(names, new)
     starts = [edit.first for edit in names]
     verbs = [_Edit(v.first, v.last, v.word) for v in find_verbs(tokens, speech, starts)]
-    names = _apart(list(_self_corrected(names, tokens, speech)), verbs)
+    names = _apart(list(_self_corrected(names, tokens, speech, vocabulary)), verbs)
     return _apart(names, list(_hesitations(tokens, speech)))
 
 
@@ -137,23 +139,31 @@ def _remembered(
 
 
 def _self_corrected(
-    names: Sequence[_Edit], tokens: Sequence[Token], speech: Language
+    names: Sequence[_Edit], tokens: Sequence[Token], speech: Language, vocabulary: Vocabulary
 ) -> Iterable[_Edit]:
-    """ "login.ts, no, logging.ts": the first name and what comes between vanish."""
+    """ "login.ts, no, logging.ts": the first name and what comes between vanish.
+
+    Where both were heard as the same name, the second must have been its neighbour.
+    """
+    wrong: _Edit | None = None
+    for name, after in zip_longest(names, names[1:]):
+        if wrong and wrong.text == name.text:
+            meant = neighbour(tokens[name.first : name.last], vocabulary, name.text)
+            if meant:
+                mention = Mention(meant.written, meant.kind.value)
+                name = replace(name, text=meant.written, confidence=0.5, mention=mention)
+        wrong = name if after and _takes_back(tokens[name.last : after.first], speech) else None
+        yield replace(name, last=after.first, text="", mention=None) if wrong and after else name
+
+
+def _takes_back(between: Sequence[Token], speech: Language) -> bool:
+    """Whether nothing but "no, I mean in" stands between two names."""
     said = speech.words("corrections")
     passing = speech.words("determiners") | speech.words("leads", "words")
-    for place, name in enumerate(names):
-        after = names[place + 1] if place + 1 < len(names) else None
-        if after is None or not name.mention or not after.mention:
-            yield name
-            continue
-        between = [token.word for token in tokens[name.last : after.first]]
-        while between and between[-1] in passing and " ".join(between) not in said:
-            between.pop()
-        if " ".join(between) in said:
-            yield _Edit(name.first, after.first, "")
-        else:
-            yield name
+    words = [token.word for token in between]
+    while words and words[-1] in passing and " ".join(words) not in said:
+        words.pop()
+    return " ".join(words) in said
 
 
 def _hesitations(tokens: Sequence[Token], speech: Language) -> Iterable[_Edit]:
@@ -166,14 +176,22 @@ def _hesitations(tokens: Sequence[Token], speech: Language) -> Iterable[_Edit]:
 def _rewrite(raw: str, tokens: Sequence[Token], edits: Sequence[_Edit]) -> str:
     text, done = "", 0
     for edit in edits:
-        text += raw[done : tokens[edit.first].start] + edit.text
-        done = tokens[edit.last - 1].end
-        if not edit.text:
-            done += len(raw[done:]) - len(raw[done:].lstrip(" ,"))
-        elif edit.last < len(tokens) and tokens[edit.last].joined:  # "connection.py-So"
-            done = tokens[edit.last].end if tokens[edit.last].mark else done
-            text += " "
+        text += _SEAM.sub(" ", raw[done : tokens[edit.first].start]) + edit.text
+        done = _behind(raw, tokens, edit)
+        text += " " if edit.text and raw[done : done + 1].isalnum() else ""
     return tidy(text + raw[done:])
+
+
+def _behind(raw: str, tokens: Sequence[Token], edit: _Edit) -> int:
+    """Where the text goes on: without what only belonged to the words that gave way."""
+    final = tokens[edit.last - 1]
+    rest = raw[final.end :]
+    if not edit.text:
+        return final.end + len(rest) - len(rest.lstrip(" ,"))
+    joined = re.match(r"[-_.](?=\w)", rest)  # "connection.py-So"
+    spelled = re.match(r"\.(?= [a-z])", rest) if len(final.text) == 1 else None  # "P. Y. now"
+    skipped = joined or spelled
+    return final.end + (skipped.end() if skipped else 0)
 
 
 def tidy(text: str) -> str:
@@ -181,7 +199,7 @@ def tidy(text: str) -> str:
     text = re.sub(r"\s+", " ", text).strip(" ,")
     text = re.sub(r"\s+([,.;:!?])(?=\s|$)", r"\1", text)
     text = re.sub(r"(?:,\s*)+(?=[,.!?])", "", text)
-    first = text.split(" ", 1)[0]
+    first = text.split(" ", 1)[0].rstrip(",.;:!?")
     return text[0].upper() + text[1:] if first.isalpha() and first.islower() else text
 
 

@@ -1,0 +1,152 @@
+"""What a request asks for: template and slots, follow-ups, agent, project and mode."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from core.model import Intent, TrackedFile
+from voice.understanding import understand
+from voice.vocabulary import Vocabulary
+
+TEMPLATES = ("bug_fix", "react_component", "unit_tests", "refactor", "question")
+VOCABULARY = Vocabulary.of_paths(
+    [TrackedFile(path, path) for path in ("src/cart.ts", "src/api/client.ts")]
+).with_symbols(["cartTotal", "parseRow"])
+
+
+def intent(
+    text: str, *, projects: Sequence[str] = ("web-app", "ledger"), language: str = "en"
+) -> Intent:
+    understood = understand(
+        text,
+        VOCABULARY,
+        projects=projects,
+        templates=TEMPLATES,
+        agents=("claude", "gemini", "codex"),
+        language=language,
+    )
+    return understood.intent
+
+
+@pytest.mark.parametrize(
+    ("text", "template"),
+    [
+        ("Fix the bug in cart dot t s.", "bug_fix"),
+        ("There is a crash when I open the page.", "bug_fix"),
+        ("Why is the total wrong? Please fix it.", "bug_fix"),
+        ("Write unit tests for cart total.", "unit_tests"),
+        ("Right unit tests for cart total.", "unit_tests"),
+        ("Build a component called price badge.", "react_component"),
+        ("Refactor parse row so that it is shorter.", "refactor"),
+        ("The factor cart total so that it is shorter.", "refactor"),
+        ("How does parse row work?", "question"),
+        ("Fix the cart. Just look, don't change anything.", "question"),
+        ("The customers check out faster today.", None),
+        ("Add a button to the page.", None),
+        ("The new component of the plan is training.", None),
+        ("Don't refactor anything, fix the total.", "bug_fix"),
+    ],
+)
+def test_the_kind_of_request(text: str, template: str | None) -> None:
+    assert intent(text).template == template
+
+
+def test_a_bug_fix() -> None:
+    found = intent("Fix cart dot t s. The total is off by a cent. Don't touch the styles.")
+
+    assert found.slots == {
+        "file": "src/cart.ts",
+        "description": "The total is off by a cent.",
+        "constraints": ["Don't touch the styles"],
+    }
+
+
+def test_a_component_with_what_it_must_do() -> None:
+    found = intent("Create a React component called price badge that shows a price. It is red.")
+
+    assert found.slots == {
+        "name": "PriceBadge",
+        "requirements": ["that shows a price", "It is red"],
+    }
+
+
+def test_unit_tests() -> None:
+    found = intent("Write tests for cart total with vitest and 90% coverage.")
+
+    assert found.slots == {"target": "cartTotal", "framework": "vitest", "coverage": "90%"}
+
+
+def test_a_refactoring_with_goal_and_constraint() -> None:
+    found = intent("Refactor cart total so that it is easier to read. Keep the public interface.")
+
+    assert found.slots == {
+        "target": "cartTotal",
+        "goal": "it is easier to read",
+        "constraints": ["Keep the public interface"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        ("Stop.", "stop"),
+        ("Please merge it now.", "merge"),
+        ("Undo that.", "undo"),
+        ("Never mind.", "stop"),
+        ("Throw it away.", "discard"),
+        ("Also add a test.", "also"),
+        ("Stop the crash in the cart.", None),
+        ("Merge the two lists in cart dot t s.", None),
+    ],
+)
+def test_follow_ups(text: str, action: str | None) -> None:
+    assert intent(text).action == action
+
+
+@pytest.mark.parametrize(
+    ("text", "agent"),
+    [
+        ("With Gemini, fix the cart.", "gemini"),
+        ("Let Claude fix the cart.", "claude"),
+        ("The Gemini constellation is pretty.", None),
+    ],
+)
+def test_the_agent(text: str, agent: str | None) -> None:
+    assert intent(text).agent == agent
+
+
+@pytest.mark.parametrize(
+    ("text", "project"),
+    [
+        ("In the web app the cart is empty.", "web-app"),
+        ("Fix the total in the ledger project.", "ledger"),
+        ("The ledger on my desk is old.", None),
+    ],
+)
+def test_the_project(text: str, project: str | None) -> None:
+    assert intent(text).project == project
+
+
+def test_just_looking() -> None:
+    assert intent("Look at cart dot t s but don't change anything.").read_only
+    assert not intent("Change everything.").read_only
+
+
+def test_only_known_templates_are_named() -> None:
+    understood = understand("Fix the bug.", VOCABULARY, templates=("refactor",))
+
+    assert understood.intent.template is None
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "template"),
+    [
+        ("Behebe den Fehler im Warenkorb.", "de", "bug_fix"),
+        ("Schreibe Tests für cart total.", "de", "unit_tests"),
+        ("Crea un componente llamado price badge.", "es", "react_component"),
+        ("Refactorise cart total.", "fr", "refactor"),
+        ("Pourquoi le total est faux ?", "fr", "question"),
+    ],
+)
+def test_other_languages(text: str, language: str, template: str) -> None:
+    assert intent(text, language=language).template == template

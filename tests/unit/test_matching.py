@@ -1,0 +1,168 @@
+"""Names of a repository in what was heard: found where they were meant, left alone where not."""
+
+import time
+
+import pytest
+
+from core.model import TrackedFile
+from voice.understanding import understand
+from voice.vocabulary import Vocabulary
+
+PATHS = (
+    "src/utils/validation.ts",
+    "src/utils/logging.ts",
+    "src/auth/login.ts",
+    "src/components/PriceTag.tsx",
+    "src/components/CheckoutForm.tsx",
+    "src/index.ts",
+    "tests/index.ts",
+    "api/users.py",
+    "api/tax_rates.py",
+    "README.md",
+    "Makefile",
+)
+SYMBOLS = (
+    "get_user_by_id",
+    "closeAccount",
+    "PriceTag",
+    "CheckoutForm",
+    "SESSION_TIMEOUT_MS",
+    "logIn",
+    "RateLimiter",
+    "parse_row",
+    "isEmpty",
+)
+VOCABULARY = Vocabulary.of_paths(
+    [TrackedFile(path, path) for path in PATHS], branches=["main", "fix/slow-start"]
+).with_symbols(SYMBOLS)
+
+
+def written(heard: str, *, recent: tuple[str, ...] = (), language: str = "en") -> str:
+    return understand(heard, VOCABULARY, recent_files=recent, language=language).text
+
+
+@pytest.mark.parametrize(
+    ("heard", "expected"),
+    [
+        ("Fix src slash utel slash validation dot t s.", "Fix src/utils/validation.ts."),
+        ("Fix SRC Slice Udall SliceBeladation.ts.", "Fix src/utils/validation.ts."),
+        ("Fix source slash Udle slash validation.ts.", "Fix src/utils/validation.ts."),
+        ("Open validation.ts and read it.", "Open src/utils/validation.ts and read it."),
+        ("Look at tax rates dot pie, please.", "Look at api/tax_rates.py, please."),
+        ("See API slash users dot P. Y. now.", "See api/users.py now."),
+        (
+            "Fix the bug in tax rates.pyThe rate is wrong.",
+            "Fix the bug in api/tax_rates.py The rate",
+        ),
+        ("Refactor get user by I D.", "Refactor get_user_by_id."),
+        ("What does get user by ID return?", "What does get_user_by_id return?"),
+        ("The checkout form component flickers.", "The CheckoutForm component flickers."),
+        ("The session to mount MS constant is low.", "The SESSION_TIMEOUT_MS constant is low."),
+        ("Read the read me and the make file.", "Read the README.md and the Makefile."),
+        ("Check the branch fix slash slow start.", "Check the branch fix/slow-start."),
+    ],
+    ids=lambda value: value[:40],
+)
+def test_what_was_heard_is_written_as_the_repository_has_it(heard: str, expected: str) -> None:
+    assert written(heard).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "I could not log in to the staging server this morning.",
+        "Close the account when the customer asks for it.",
+        "The price tag on the shelf is wrong.",
+        "We need validation of the results before Friday.",
+        "Is empty space on the page a problem for you?",
+        "The rate limit on the highway is one hundred.",
+        "The users like the new login page.",
+        "Please check out the form at the front desk.",
+        "The index of the book is too long.",
+        "He is in session with the board right now.",
+    ],
+)
+def test_ordinary_sentences_stay_as_they_are(sentence: str) -> None:
+    assert written(sentence) == sentence
+
+
+def test_other_names_in_the_note_lower_the_bar() -> None:
+    alone = "The rate limiter forgets who came first."
+
+    assert written(alone) == alone
+    assert "the RateLimiter as it is" in written(
+        "Fix api/users.py and keep the rate limiter as it is."
+    )
+
+
+def test_a_correction_of_oneself_keeps_what_was_meant() -> None:
+    text = written("There is a crash in login dot t s, no, logging dot t s. It is bad.")
+
+    assert text == "There is a crash in src/utils/logging.ts. It is bad."
+
+
+def test_a_correction_to_what_sounds_the_same_takes_the_neighbour() -> None:
+    text = written("There is a crash in login.ts, no login.ts, it is bad.")
+
+    assert text == "There is a crash in src/utils/logging.ts, it is bad."
+
+
+def test_equal_neighbours_become_choices_and_recency_decides() -> None:
+    undecided = understand("Fix the error in index dot t s.", VOCABULARY)
+    [change] = undecided.replacements
+    assert set(change.choices) == {"src/index.ts", "tests/index.ts"}
+
+    assert "tests/index.ts" in written("Fix index dot t s.", recent=("tests/index.ts",))
+
+
+def test_every_change_tells_what_was_heard() -> None:
+    [change] = understand("Fix utel slash validation dot t s.", VOCABULARY).replacements
+
+    assert change.heard == "utel slash validation dot t s"
+    assert 0.5 < change.confidence <= 1
+
+
+def test_a_remembered_correction_comes_first() -> None:
+    understood = understand(
+        "Please fix the kart wheel today.", VOCABULARY, corrections={"kart wheel": "cartWheel"}
+    )
+
+    assert understood.text == "Please fix the cartWheel today."
+
+
+@pytest.mark.parametrize(
+    ("language", "heard", "expected"),
+    [
+        ("de", "Behebe den Fehler in Source Schrägstrich Index Punkt TS.", "src/index.ts"),
+        ("es", "Arregla el error en API barra users punto P Y.", "api/users.py"),
+        (
+            "fr",
+            "Corrige le bug dans utils slash validation point T S.",
+            "src/utils/validation.ts",
+        ),
+    ],
+)
+def test_marks_are_said_in_the_speakers_language(language: str, heard: str, expected: str) -> None:
+    assert expected in written(heard, language=language)
+
+
+def test_twenty_thousand_files_do_not_slow_a_note() -> None:
+    files = [TrackedFile(f"pkg{n % 97}/mod{n % 31}/item_{n}.py", str(n)) for n in range(20_000)]
+    began = time.process_time()
+    vocabulary = Vocabulary.of_paths([*files, TrackedFile("src/cart.py", "x")])
+    vocabulary.prepare()
+    made = time.process_time() - began
+    began = time.process_time()
+    text = understand("Fix the bug in source slash cart dot p y.", vocabulary).text
+
+    assert text == "Fix the bug in src/cart.py."
+    assert made < 5
+    assert time.process_time() - began < 2
+
+
+def test_silence_and_symbols_without_sound_are_no_trouble() -> None:
+    odd = Vocabulary.of_paths([TrackedFile(p, p) for p in ("_", "日本語.txt", "...", "a")])
+
+    assert understand("", odd.with_symbols(["_", "$", "__"])).text == ""
+    assert understand("Hello there.", odd.with_symbols(["_", "$"])).text == "Hello there."
+    assert understand("Hello there.", Vocabulary(())).text == "Hello there."

@@ -1,0 +1,74 @@
+"""New names in the form asked for, and how names are said."""
+
+import pytest
+
+from core.model import TrackedFile
+from voice.pronunciation import parts_of, split_path
+from voice.sounds import sounds_of, unlikeness
+from voice.understanding import understand
+from voice.vocabulary import Vocabulary
+
+TYPESCRIPT = Vocabulary.of_paths([TrackedFile("src/app.ts", "1")])
+PYTHON = Vocabulary.of_paths([TrackedFile("app/main.py", "1")])
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Add a component called price badge.", "Add a component called PriceBadge."),
+        ("Add a function called parse rows.", "Add a function called parseRows."),
+        ("Add a hook called you's local storage.", "Add a hook called useLocalStorage."),
+        ("Add a constant call grace period days.", "constant call GRACE_PERIOD_DAYS."),
+        ("Add a class named exchange rate to it.", "Add a class named ExchangeRate to it."),
+        ("Create a file called price list.", "Create a file called price-list."),
+        ("Rename it to snake case get user by id.", "Rename it to get_user_by_id."),
+        ("Name it camel case format money.", "formatMoney."),
+        ("Use kebab case dark mode and go on.", "Use dark-mode and go on."),
+        ("Use a snake case name for it.", "Use a snake case name for it."),
+    ],
+)
+def test_new_names(said: str, expected: str) -> None:
+    assert understand(said, TYPESCRIPT).text.endswith(expected)
+
+
+def test_functions_are_written_as_the_project_writes_them() -> None:
+    said = "Add a function called parse rows that is fast."
+
+    assert "called parse_rows that" in understand(said, PYTHON).text
+    assert "called parseRows that" in understand(said, TYPESCRIPT).text
+
+
+def test_hesitations_go_and_the_raw_words_stay() -> None:
+    understood = understand("Um, so, uh, fix the, er, total.", PYTHON)
+
+    assert understood.text == "So, fix the, total."
+    assert understood.raw_text == "Um, so, uh, fix the, er, total."
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("getUserById", ("get", "user", "by", "id")),
+        ("get_user_by_id", ("get", "user", "by", "id")),
+        ("HTTPServer2", ("HTTP", "server", "2")),
+        ("SESSION_TIMEOUT", ("SESSION", "TIMEOUT")),
+        ("k8s-ingress", ("k8s", "ingress")),
+        ("tsconfig", ("tsconfig",)),
+        ("__init__", ("init",)),
+    ],
+)
+def test_parts_of_names(name: str, parts: tuple[str, ...]) -> None:
+    assert parts_of(name) == parts
+
+
+def test_paths_come_apart() -> None:
+    assert split_path("a/b/cart.test.ts") == (("a", "b"), "cart.test", "ts")
+    assert split_path(".gitignore") == ((), ".gitignore", "")
+    assert split_path("Makefile") == ((), "Makefile", "")
+
+
+def test_what_sounds_alike_comes_out_alike() -> None:
+    assert sounds_of("right") == sounds_of("write")
+    assert sounds_of("queue") == sounds_of("cue")
+    assert unlikeness("b", "v") < unlikeness("b", "s")
+    assert unlikeness("t", "d") < unlikeness("t", "m")
