@@ -92,7 +92,9 @@ class Site:
             tip = self.clone.tip_of(origin.branch)
             worktree.build(self.clone, self.record, self.path, origin, tip, self.owner)
             worktree.furnish(self.project, self.path, confined=self.sandboxed is not None)
+            self.record.forget("switch")
             self.record.write("ready", {})
+        self._resume(origin)
         return self.workspace(origin)
 
     def workspace(self, origin: Origin) -> Workspace:
@@ -136,6 +138,7 @@ class Site:
 
     def _save(self, origin: Origin, message: str) -> str:
         """Commit everything there is to our branch; the agent's files stay as they are."""
+        self._resume(origin)
         head = self.clone.tip_of(origin.branch)
         git = worktree.look(self.clone, self.record, self.path)
         strange = worktree.tampered(self.record, self.path)
@@ -194,14 +197,28 @@ class Site:
 
     def _go_to(self, origin: Origin, head: str, target: str) -> None:
         """Move branch, files and the agent's repository from `head` (all saved) to `target`."""
+        self.record.write("switch", {"head": head, "target": target})
+        self._resume(origin)
+        self._publish(origin)
+
+    def _resume(self, origin: Origin) -> None:
+        """Finish a switch of files, this one or one that a crash cut off.
+
+        Half-switched files would else be taken for new work.
+        """
+        intent = self.record.read("switch")
+        if intent is None:
+            return
+        head, target = intent["head"], intent["target"]
         self._agent_follows(origin, head)
         git = worktree.look(self.clone, self.record, self.path)
         if not checkpoint.switch(git, target, self._confine(origin)):
             worktree.check_out(self.clone, self.record, self.path, target)
             worktree.give_repository(self.clone, self.record, self.path, origin, target, self.owner)
-        with self.clone.lock():
-            self.clone.move(f"refs/heads/{origin.branch}", target, head)
-        self._publish(origin)
+        if self.clone.tip_of(origin.branch) == head:
+            with self.clone.lock():
+                self.clone.move(f"refs/heads/{origin.branch}", target, head)
+        self.record.forget("switch")
 
     def revert_files(self, paths: Sequence[str]) -> Workspace:
         with self.record.lock():
