@@ -64,10 +64,9 @@ def find_names(
         found for start, end in _windows(tokens) for found in _fits(tokens, start, end, vocabulary)
     ]
     cues = Cues(tokens, speech)
-    strict = list(_believed(fits, cues, recent))
-    if not strict:
-        return []
-    possible = list(_believed(fits, replace(cues, eased=True), recent))
+    possible = list(_believed(fits, cues, recent))
+    if possible or cues.technical():
+        possible = list(_believed(fits, replace(cues, eased=True), recent))
     return [_with_choices(match, possible) for match in best_apart(possible)]
 
 
@@ -166,6 +165,11 @@ class Cues:
         if self._word(fit.first) in self.speech.words("leads", "plain"):
             return None
         return EASED if self.eased else BARE
+
+    def technical(self) -> bool:
+        """Whether the note speaks of code even without names."""
+        words = self.speech.words("leads", "technical")
+        return any(token.word in words for token in self.tokens)
 
     def first(self, fit: Fit, entry: Entry) -> int:
         """The match, and folders before it that were heard too badly to fit."""
