@@ -8,7 +8,6 @@ minute.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import re
 import shutil
@@ -20,7 +19,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from agents import protocols
+from agents import checks, protocols
+from agents.checks import Boxed
 from core.errors import UserError
 from core.model import Mode
 
@@ -146,7 +146,9 @@ def fill(part: str) -> str:
 class Versions:
     """Asks programs for their versions, each at most once a minute and all at the same time."""
 
-    def __init__(self) -> None:
+    def __init__(self, mark: str) -> None:
+        """`mark` begins the marks of what is started."""
+        self._mark = mark
         self._known: dict[tuple[str, ...], tuple[float, Found]] = {}
 
     async def ask(
@@ -161,7 +163,8 @@ class Versions:
         command = definition.version_command or version_command(definition.command)
         asked_at, found = self._known.get(command, (float("-inf"), Found(None)))
         if time.monotonic() - asked_at > FRESH_S:
-            found = await ask_version(command, environment)
+            mark = f"{self._mark}version-{os.urandom(4).hex()}"
+            found = await ask_version(command, environment, mark)
             self._known[command] = time.monotonic(), found
         return found
 
@@ -172,29 +175,11 @@ def version_command(command: tuple[str, ...]) -> tuple[str, ...]:
     return (*command[: scripts[0] + 1 if scripts else 1], "--version")
 
 
-async def ask_version(command: Sequence[str], environment: Mapping[str, str]) -> Found:
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,
-        )
-    except OSError as error:
-        return Found(None, f"{command[0]} cannot be started: {error.strerror}.")
-    try:
-        output, _ = await asyncio.wait_for(process.communicate(), VERSION_TIMEOUT_S)
-    except TimeoutError:
-        return Found(None, f"{' '.join(command)} did not answer in {VERSION_TIMEOUT_S:g} s.")
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    said = output.decode(errors="replace")
+async def ask_version(command: tuple[str, ...], environment: Mapping[str, str], mark: str) -> Found:
+    """Run outside the sandbox, as the owner runs it."""
+    boxed = Boxed(command, environment)
+    code, said = await checks.run(boxed, mark, Path("/"), VERSION_TIMEOUT_S)
     number = VERSION.search(said)
-    if process.returncode or not number:
+    if code != 0 or not number:
         return Found(None, f"{' '.join(command)} said: {said.strip()[:200] or 'nothing'}")
     return Found(number.group())

@@ -1,4 +1,4 @@
-"""Running a project's own command (its check, its set-up) to its end.
+"""Running one command to its end: a project's check or set-up, a probe, a question for a version.
 
 What always holds: only the last of what it prints is kept, however much that is; when this
 returns, cancelled or not, nothing that it started is left, background processes included.
@@ -10,21 +10,32 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from agents import processes
 from agents.driver import plain
-from agents.sandbox import Boxed
 
 TAIL = 4_000  # characters
 CHUNK = 65_536
 NICE = ("nice", "-n", "5")
 
 
+@dataclass(frozen=True, slots=True)
+class Boxed:
+    """A command line as it has to be started."""
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    user: int | None = None  # to change to, in a container
+
+
 async def run(boxed: Boxed, mark: str, folder: Path, timeout_s: float) -> tuple[int | None, str]:
     """Exit code and tail of both streams. The code is None when it could not run or was stopped.
 
-    `mark` is in the environment of everything that it starts.
+    `mark` is in the environment of everything that it starts; by it even that is found which
+    bubblewrap leaves behind when it is killed while it sets up.
     """
     environment = {**boxed.environment, processes.RUN: mark}
     output, inside = os.pipe()

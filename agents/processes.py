@@ -141,3 +141,10 @@ def end_marked(accept: Callable[[str], bool]) -> bool:
         return [process for found in both for process, _ in found]
 
     return kill_all(find)
+
+
+def home_mark(home: str | os.PathLike[str]) -> str:
+    """What the marks of all processes begin with that belong to this home."""
+    from hashlib import sha256  # a bridge is told its mark
+
+    return sha256(os.fsencode(home)).hexdigest()[:12] + "-"

@@ -19,9 +19,10 @@ from pathlib import Path
 
 from agents import catalogue, checks, environment, processes, protocols
 from agents.catalogue import Definition
+from agents.checks import Boxed
 from agents.driver import Driver
 from agents.link import Link, Start, start_entry
-from agents.sandbox import Boxed, Sandbox
+from agents.sandbox import Sandbox
 from core.errors import AgentError, AgentGone, NotInstalled
 from core.model import (
     AgentInfo,
@@ -54,12 +55,12 @@ class Runner:
         Raises UserError for an agents file that is not right.
         """
         self._home = home
+        self._mark = processes.home_mark(home)
         self._runtime = runtime
         self._source = dict(os.environ if source is None else source)
         self._definitions = catalogue.load(agents_file)
         self._sandbox = Sandbox(sandbox, home=home, hidden=hidden)
-        self._versions = catalogue.Versions()
-        self._mark = home_mark(home)
+        self._versions = catalogue.Versions(self._mark)
 
     # --- which agents there are ------------------------------------------------------------------
 
@@ -291,11 +292,6 @@ FREELY = (
     "Make a sandbox work (`gofer doctor` tells how), or set `allow_unsandboxed = true` for it in "
     "the file named by GOFER_AGENTS."
 )
-
-
-def home_mark(home: Path) -> str:
-    """What the marks of all processes begin with that belong to this home."""
-    return sha256(os.fsencode(home)).hexdigest()[:12] + "-"
 
 
 def may_run_freely(definition: Definition, box: SandboxInfo) -> bool:

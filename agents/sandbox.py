@@ -9,7 +9,6 @@ runs (`Refused`).
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import pwd
@@ -18,10 +17,10 @@ import stat
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from agents import toolchains
+from agents import checks, processes, toolchains
+from agents.checks import Boxed
 from core.errors import AgentError
 from core.model import Mount, SandboxInfo, Workspace
 
@@ -58,16 +57,6 @@ mount -o remount,rw / 2>/dev/null && { echo 'it can remount the system'; exit 5;
 kill -0 "$3" 2>/dev/null && [ "$3" -gt 3 ] && { echo 'it sees other processes'; exit 7; }
 exit 0
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Boxed:
-    """A command line as it has to be started."""
-
-    argv: tuple[str, ...]
-    environment: Mapping[str, str]
-    user: int | None = None  # to change to, in a container
-    sandboxed: bool = True
 
 
 class Sandbox:
@@ -133,11 +122,14 @@ class Sandbox:
             {"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
             workspace,
         )
-        problem = await run_probe(boxed)
-        if problem is None and (outside / "outside").exists():
-            problem = "it can write outside its workspace"
+        mark = f"{processes.home_mark(self._home)}probe-{os.urandom(4).hex()}"
+        code, said = await checks.run(boxed, mark, inside, PROBE_TIMEOUT_S)
+        if code == 0 and (outside / "outside").exists():
+            code, said = 1, "it can write outside its workspace"
         shutil.rmtree(self._home / "probe", ignore_errors=True)
-        return problem and f"bubblewrap does not work here: {problem}"
+        if code == 0:
+            return None
+        return f"bubblewrap does not work here: {explain(said.strip()) or f'exit code {code}'}"
 
     # --- the box ---------------------------------------------------------------------------------
 
@@ -157,7 +149,7 @@ class Sandbox:
             case "container":
                 return self._container(argv, environment, workspace, mounts)
             case _:
-                return Boxed(tuple(argv), environment, sandboxed=False)
+                return Boxed(tuple(argv), environment)
 
     def _bubblewrap(
         self,
@@ -267,36 +259,20 @@ class View:
         return [*arguments, *sealed]
 
 
+NO_NAMESPACES = (
+    "this system keeps user namespaces from ordinary programs; on Ubuntu an AppArmor profile for "
+    "/usr/bin/bwrap allows them, in Docker use GOFER_SANDBOX=container"
+)
 NOT_ROOT = (
     "GOFER_SANDBOX=container needs Gofer to run as root in its container, so that agents can be "
     "given a user id of their own."
 )
 
 
-async def run_probe(boxed: Boxed) -> str | None:
-    process = await asyncio.create_subprocess_exec(
-        *boxed.argv,
-        env=boxed.environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        output, _ = await asyncio.wait_for(process.communicate(), PROBE_TIMEOUT_S)
-    except TimeoutError:
-        return f"it did not start within {PROBE_TIMEOUT_S:g} s"
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    said = output.decode(errors="replace").strip()
+def explain(said: str) -> str:
     if "uid map" in said or "Operation not permitted" in said or "Permission denied" in said:
-        said += (
-            " (this system keeps user namespaces from ordinary programs; on Ubuntu an AppArmor "
-            "profile for /usr/bin/bwrap allows them, in Docker use GOFER_SANDBOX=container)"
-        )
-    return None if process.returncode == 0 else said or f"exit code {process.returncode}"
+        return f"{said} ({NO_NAMESPACES})"
+    return said
 
 
 def real(path: Path) -> Path:

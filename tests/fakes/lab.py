@@ -18,7 +18,7 @@ from typing import Any
 
 from agents import processes
 from agents.link import Link
-from agents.runner import Runner, home_mark
+from agents.runner import Runner
 from core.model import AgentEvent, Batch, Limits, Mode, ProcessEnded, RunSpec, Text, Workspace
 
 DEADLINE_S = 30.0
@@ -80,7 +80,7 @@ class Lab:
         self.workspace.path.mkdir(parents=True, exist_ok=True)
 
     def close(self) -> None:
-        processes.end_marked(lambda mark: mark.startswith(home_mark(self.home)))
+        processes.end_marked(lambda mark: mark.startswith(processes.home_mark(self.home)))
         shutil.rmtree(self.runtime)
 
     def runner(self) -> Runner:

@@ -1,0 +1,316 @@
+"""What an agent tries against the owner, and cannot. Everything runs in the real bubblewrap."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agents.sandbox import Sandbox
+from core.errors import AgentError
+from core.model import AgentEvent, Decision, Mode, Mount, Request, TurnEnded
+from tests.fakes.lab import HAS_BWRAP, NO_BWRAP, Lab, follow, lab, script
+
+NOT_HIDDEN = Path("/var/lib")  # a part of the system that agents see
+needs_bwrap = pytest.mark.skipif(not HAS_BWRAP, reason=NO_BWRAP)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """A home of the owner's with secrets in it, a project, another project, and Gofer's home."""
+    owner = tmp_path / "owner"
+    for file, content in {
+        ".ssh/id_ed25519": "SECRET ssh",
+        ".aws/credentials": "SECRET aws",
+        ".env": "SECRET settings",
+        ".claude/settings.json": "SECRET hooks",
+        "other/secret.txt": "SECRET other project",
+        "project/.git/config": "SECRET git",
+    }.items():
+        (owner / file).parent.mkdir(parents=True, exist_ok=True)
+        (owner / file).write_text(content)
+    monkeypatch.setenv("HOME", str(owner))
+    with (
+        tempfile.TemporaryDirectory(
+            dir=NOT_HIDDEN if os.access(NOT_HIDDEN, os.W_OK) else None
+        ) as outside,
+        lab(
+            tmp_path / "gofer",
+            sandbox="bwrap",
+            hidden=(Path(outside, "project"), Path(outside, ".env")),
+            source={"PATH": os.environ["PATH"], "HOME": str(owner)},
+        ) as made,
+    ):
+        Path(outside, "project").mkdir()
+        for file in ("project/secret.txt", ".env"):
+            Path(outside, file).write_text("SECRET elsewhere")
+        (made.home / "gofer.db").write_text("SECRET database")
+        (made.home / "workspaces" / "t2").mkdir()
+        (made.home / "workspaces" / "t2" / "file").write_text("SECRET other task")
+        yield made
+
+
+async def attempt(here: Lab, command: str) -> str:
+    """What the command prints inside; that it fails is part of the game."""
+    return (await here.runner().execute(command, here.workspace, timeout_s=60)).tail
+
+
+@needs_bwrap
+async def test_secrets_are_not_there_to_be_read(here: Lab) -> None:
+    owner = here.home.parent / "owner"
+    tried = [
+        *(owner / name for name in (".ssh/id_ed25519", ".aws/credentials", ".env")),
+        *(owner / name for name in (".claude/settings.json", "other/secret.txt")),
+        owner / "project/.git/config",
+        here.hidden[0] / "secret.txt",
+        here.hidden[1],
+        here.home / "gofer.db",
+        here.home / "workspaces/t2/file",
+        Path("/etc/shadow"),
+    ]
+    printed = await attempt(here, "; ".join(f"cat {path}" for path in tried))
+    assert "SECRET" not in printed
+    assert ":99999:" not in printed
+    listing = await attempt(here, f"ls -A {owner} {here.home} {here.home.parent}")
+    assert not any(name in listing for name in (".ssh", ".aws", "other", "gofer.db", "t2"))
+
+
+@needs_bwrap
+async def test_writes_outside_the_workspace_do_not_arrive(here: Lab) -> None:
+    owner = here.home.parent / "owner"
+    before = {path: path.read_bytes() for path in here.home.parent.rglob("*") if path.is_file()}
+    places = (owner, owner / ".ssh", owner / "project/.git", here.home, "/etc", "/usr", "/tmp")
+    commands = [f"mkdir -p {place}; echo mine > {place}/gofer-was-here" for place in places]
+    await attempt(here, "; ".join(commands))
+    for place in places:
+        assert not (Path(place) / "gofer-was-here").exists()
+    after = {path: path.read_bytes() for path in before if path.exists()}
+    assert after == before
+
+
+@needs_bwrap
+async def test_the_system_cannot_be_remounted(here: Lab) -> None:
+    for attack in (
+        "mount -o remount,rw /",
+        "mount -o bind,remount,rw /etc",
+        "umount /root /home /tmp /run",
+        "unshare -Urm sh -c 'mount -o remount,bind,rw / && touch /etc/gofer-was-here'",
+        f"unshare -Urm sh -c 'umount -l {here.home}; cat {here.home}/gofer.db'",
+        "nsenter -t 1 -m cat /etc/shadow",
+    ):
+        result = await here.runner().execute(attack, here.workspace)
+        assert "SECRET" not in result.tail
+        assert ":99999:" not in result.tail
+    assert not Path("/etc/gofer-was-here").exists()
+    status = await attempt(here, "grep -E 'Cap(Inh|Prm|Eff|Amb)|NoNewPrivs' /proc/self/status")
+    *capabilities, no_new = [line.split()[1] for line in status.splitlines()]
+    assert set("".join(capabilities)) == {"0"}
+    assert no_new == "1"
+
+
+@needs_bwrap
+async def test_the_owners_sockets_cannot_be_reached(here: Lab) -> None:
+    path = here.runtime / "hub.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        program = (
+            "import socket; s = socket.socket(socket.AF_UNIX)\n"
+            f"try: s.connect({str(path)!r}); print('REACHED')\n"
+            "except OSError as e: print('no', e)"
+        )
+        assert "REACHED" not in await attempt(here, f'python3 -c "{program}"')
+    assert (await attempt(here, "ls -A /run /tmp | grep -v gofer; ls /run/user")).count("sock") == 0
+
+
+@needs_bwrap
+async def test_other_processes_are_not_visible(here: Lab) -> None:
+    printed = await attempt(here, "ls /proc | grep -c '^[0-9]'; cat /proc/[0-9]*/environ")
+    assert int(printed.split()[0]) < 10
+    assert "PYTEST" not in printed
+
+
+@needs_bwrap
+async def test_the_git_folder_can_be_neither_changed_nor_moved_aside(here: Lab) -> None:
+    git = here.workspace.path / ".git"
+    git.mkdir()
+    (git / "config").write_text("ours")
+    workspace = replace(here.workspace, protected=(git,))
+    attack = "mv .git .g; cp -r .g .git; echo theirs > .git/config; rm -rf .git; ln -sf /x .git"
+    await here.runner().execute(attack, workspace)
+    assert (git / "config").read_text() == "ours"
+    assert not (here.workspace.path / ".g").exists()
+
+
+@needs_bwrap
+async def test_a_mount_is_read_only_unless_it_says_otherwise(here: Lab) -> None:
+    for name in ("objects", "scratch"):
+        (here.home / name).mkdir()
+        (here.home / name / "file").write_text("ours")
+    workspace = replace(
+        here.workspace,
+        mounts=(
+            Mount(here.home / "objects", here.home / "objects"),
+            Mount(here.home / "scratch", here.home / "scratch", writable=True),
+        ),
+    )
+    attack = f"for f in {here.home}/*/file; do echo theirs > $f; ln $f ./linked; done"
+    await here.runner().execute(attack, workspace)
+    assert (here.home / "objects" / "file").read_text() == "ours"
+    assert (here.home / "scratch" / "file").read_text() == "theirs\n"
+    assert (here.home / "objects" / "file").stat().st_nlink == 1
+
+
+@needs_bwrap
+async def test_a_planted_hook_stays_with_gofer(here: Lab) -> None:
+    hook = {"bash": "echo planted > ~/.rehearsal/settings.json; echo planted > ~/.bashrc"}
+    spec = here.spec(prompt=script(hook, {"text": "done"}), mode=Mode.TRUSTED)
+    run = await here.start(spec)
+
+    async def on(event: AgentEvent) -> None:
+        if isinstance(event, Request):
+            await run.answer(event.request_id, Decision.ALLOW)
+        if isinstance(event, TurnEnded):
+            await run.finish()
+
+    assert (await follow(run, on)).texts == ["done"]
+    owner = here.home.parent / "owner"
+    assert not (owner / ".rehearsal").exists()
+    assert not (owner / ".bashrc").exists()
+    planted = list(here.home.rglob("settings.json"))
+    assert [path.relative_to(here.home).parts[:4] for path in planted] == [
+        ("agents", "rehearsal", "projects", "app")
+    ]
+
+
+@needs_bwrap
+async def test_no_setting_reaches_the_agent(here: Lab) -> None:
+    canary = "canary-5e77"
+    here.source = {
+        **here.source,
+        **dict.fromkeys(("TELEGRAM_BOT_TOKEN", "GOFER_MCP_TOKEN", "GOFER_HOME"), canary),
+        "GIT_DIR": canary,
+        "AWS_SECRET_ACCESS_KEY": canary,
+        "ANTHROPIC_API_KEY": canary,
+        "SSH_AUTH_SOCK": canary,
+        "MY_TOKEN": canary,
+    }
+    spec = here.spec(here.program("import os; print(dict(os.environ))"), mode=Mode.TRUSTED)
+    run = await here.start(spec)
+    await run.finish()
+    (printed,) = (await follow(run)).texts
+    assert canary not in printed
+    assert canary not in await attempt(here, "env; cat /proc/*/environ")
+    stored = [p for p in here.home.rglob("*") if p.is_file() and canary.encode() in p.read_bytes()]
+    assert stored == []
+
+
+@needs_bwrap
+async def test_caches_are_kept_for_the_project_alone(here: Lab) -> None:
+    await attempt(here, "echo kept > ~/.npm/x; echo lost > ~/y; echo lost > /tmp/z")
+    assert (
+        await attempt(here, "cat ~/.npm/x; ls ~/y /tmp/z 2>&1 | grep -c 'No such'") == "kept\n2\n"
+    )
+    other = replace(here.workspace, project="other")
+    assert (await here.runner().execute("cat ~/.npm/x", other)).exit_code != 0
+
+
+@needs_bwrap
+async def test_tools_are_found(here: Lab) -> None:
+    printed = await attempt(here, "python3 -c 'import json; print(1+1)'; git --version; node -v")
+    assert "2\n" in printed
+    assert "git version" in printed
+
+
+@needs_bwrap
+async def test_a_name_can_be_looked_up(here: Lab) -> None:
+    printed = await attempt(here, "cat /etc/resolv.conf; getent hosts localhost")
+    assert "localhost" in printed
+    assert printed.count("No such file") == 0
+
+
+@needs_bwrap
+async def test_a_check_is_stopped_with_all_that_it_started(here: Lab) -> None:
+    command = "(setsid sleep 1000 &) ; echo begun; sleep 1000"
+    result = await here.runner().execute(command, here.workspace, timeout_s=0.5)
+    assert result.exit_code is None
+    assert result.tail.startswith("begun")
+    assert "stopped after 0.5 s" in result.tail
+    assert await here.runner().sweep([]) == []
+
+
+@pytest.mark.parametrize("sandbox", ["off", pytest.param("bwrap", marks=needs_bwrap)])
+async def test_a_check_says_how_it_went(here: Lab, sandbox: str) -> None:
+    here.sandbox = sandbox
+    passed = await here.runner().execute("echo out; echo err >&2", here.workspace)
+    assert (passed.passed, passed.exit_code, passed.tail) == (True, 0, "out\nerr\n")
+    failed = await here.runner().execute("seq 100000; sleep 1000 & exit 3", here.workspace)
+    assert failed.exit_code == 3
+    assert failed.tail.endswith("99999\n100000\n")
+    assert len(failed.tail) <= 4_000
+    cancelled = asyncio.create_task(here.runner().execute("sleep 1000", here.workspace))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+    assert await here.runner().sweep([]) == []
+
+
+# --- without one -----------------------------------------------------------------------------
+
+
+async def test_nothing_runs_without_a_sandbox(here: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    here.sandbox = "auto"
+    runner = here.runner()
+    info = await runner.sandbox()
+    assert not info.working
+    for attempt_it in (
+        runner.start(here.spec()),
+        runner.execute("true", here.workspace),
+        runner.require("rehearsal"),
+    ):
+        with pytest.raises(AgentError, match="GOFER_SANDBOX"):
+            await attempt_it
+    assert not (here.workspace.path.parent.parent / "runs").exists()
+
+
+async def test_other_systems_hear_what_the_choices_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    with pytest.raises(AgentError, match=r"Linux only[\s\S]*container[\s\S]*off"):
+        await Sandbox("auto", home=tmp_path).require()
+
+
+async def test_who_would_not_ask_needs_a_sandbox_or_the_owners_word(here: Lab) -> None:
+    here.sandbox = "off"
+    with pytest.raises(AgentError, match="allow_unsandboxed"):
+        await here.runner().start(here.spec(mode=Mode.TRUSTED))
+    name = here.program("print('x')", allow_unsandboxed=False)
+    with pytest.raises(AgentError, match="allow_unsandboxed"):
+        await here.runner().start(here.spec(name))
+    assert (await here.runner().available())[-1].problem
+
+
+def test_in_a_container_the_agent_is_somebody_else(
+    here: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can give files away")
+    secret = here.home / "gofer.db"
+    secret.chmod(0o644)
+    (here.workspace.path / "file").write_text("x")
+    box = Sandbox("container", home=here.home)
+    boxed = box.wrap(("sh",), {"PATH": os.environ["PATH"]}, here.workspace)
+    assert boxed.user
+    assert (here.workspace.path / "file").stat().st_uid == boxed.user
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    assert stat.S_IMODE(here.home.stat().st_mode) == 0o711
