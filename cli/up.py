@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
     asynccontextmanager,
+    contextmanager,
 )
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.main import settings_of
-from core.errors import GoferError, UserError
+from core.errors import GoferError
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -85,10 +86,8 @@ async def _open_doors(doors: AsyncExitStack, house: House) -> None:
 
 async def _open(doors: AsyncExitStack, name: str, door: Door) -> None:
     """Says what it serves, or why it does not; either way the next one is opened."""
-    try:
+    with _told(name):
         _say(name, await doors.enter_async_context(door))
-    except GoferError as error:
-        _say(name, click.style(f"off: {error}", fg="red"))
 
 
 @asynccontextmanager
@@ -147,19 +146,26 @@ async def _bot(house: House) -> AsyncIterator[str]:
 
 async def _show_outlook(house: House) -> None:
     """What tasks would run on; each shortcoming with its remedy."""
-    try:
+    for problem in (*house.projects.problems(), *house.templates.problems()):
+        _say("!", click.style(problem, fg="red"))
+    with _told("projects"):
         names = [project.name for project in house.projects.all()]
         _say("projects", ", ".join(names) or "none yet: gofer projects add FOLDER")
-    except UserError as error:
-        _say("projects", click.style(str(error), fg="red"))
     box = await house.agents.sandbox()
     _say("sandbox", box.kind if box.working else click.style(f"none: {box.problem}", fg="red"))
-    try:
+    with _told("agent"):
         agent = await house.agents.require(house.settings.default_agent)
         _say("agent", f"{agent.name} {agent.version or ''}".strip())
-    except GoferError as error:
-        _say("agent", click.style(str(error), fg="red"))
     click.echo("Ctrl-C ends it; agents that run then go on, and the next start finds them.")
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """What cannot be had is said, and nothing stops for it."""
+    try:
+        yield
+    except GoferError as error:
+        _say(name, click.style(str(error), fg="red"))
 
 
 async def _working(house: House) -> str:
