@@ -286,17 +286,13 @@ class Life:
 
 async def end(parts: Parts, task_id: str, outcome: Outcome, failure: Failure | None) -> None:
     """End a run that did not succeed, with whatever it left committed for a look."""
-
-    async def write(edit: Callable[[Change], Any]) -> Any:
-        return await write_until_done(parts, task_id, edit)
-
-    review = await work.salvage(parts, task_id, write)
+    note = await work.salvage(parts, task_id)
 
     def finish(made: Change) -> None:
         if made.run.outcome is None:
-            made.end(outcome, error=failure, **review)
+            made.end(outcome, error=failure, **note(made))
 
-    await write(finish)
+    await write_until_done(parts, task_id, finish)
 
 
 async def write_until_done(parts: Parts, task_id: str, edit: Callable[[Change], Any]) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,8 +30,7 @@ from core.store.tasks import Stored
 
 FIX = "The project's check `{command}` failed ({how}). Mend what your change broke.\n\n{tail}"
 SLUG_LENGTH = 32
-
-log = logging.getLogger(__name__)
+LONGEST_BODY = 2_000  # characters of a commit message
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +51,9 @@ async def prepare(parts: Parts, task_id: str, write: Write) -> None:
     stored = await tasks.load(parts.database.read, task_id)
     project = parts.projects.find(stored.task.project)
     await parts.agents.require(stored.run.agent)
-    workspace = await _workspace(parts, project, stored, write)
-    if stored.run.started_at is None:
-        await write(_start_run)
-    if stored.state.prepared:
+    workspace = await _workspace(parts, project, stored)
+    await write(lambda made: _begin(made, workspace))
+    if stored.state.prepared or not (project.setup or project.check):
         return
     if project.setup:
         result = await parts.agents.execute(project.setup, workspace)
@@ -70,10 +68,14 @@ async def prepare(parts: Parts, task_id: str, write: Write) -> None:
     await write(lambda made: made.set_state(prepared=True, check_before=before))
 
 
-async def _workspace(parts: Parts, project: Project, stored: Stored, write: Write) -> Workspace:
+async def _workspace(parts: Parts, project: Project, stored: Stored) -> Workspace:
     task = stored.task
+    if task.workspace is not None and stored.worktree:
+        return task.workspace
     fault("worktree.before")
-    if task.workspace is None:
+    if task.workspace is not None:
+        workspace = await parts.repositories.restore(project, task.workspace)
+    else:
         workspace = await parts.repositories.prepare(
             project,
             task.id,
@@ -81,19 +83,18 @@ async def _workspace(parts: Parts, project: Project, stored: Stored, write: Writ
             base=await _base(parts, task),
             include_uncommitted=stored.state.include_uncommitted,
         )
-    elif not stored.worktree:
-        workspace = await parts.repositories.restore(project, task.workspace)
-    else:
-        return task.workspace
     fault("worktree.after")
+    return workspace
 
-    def keep(made: Change) -> None:
+
+def _begin(made: Change, workspace: Workspace) -> None:
+    if made.task.workspace != workspace or not made.stored.worktree:
         made.set(workspace=workspace)
         made.stored = replace(made.stored, worktree=True)
         made.log(EventType.PROGRESS, "workspace", branch=workspace.branch, base=workspace.base)
-
-    await write(keep)
-    return workspace
+    if made.run.started_at is None:
+        made.set_run(started_at=made.now)
+        made.log(EventType.STARTED, "run", agent=made.run.agent, prompt=made.run.prompt)
 
 
 async def _base(parts: Parts, task: Task) -> str | None:
@@ -108,52 +109,48 @@ async def _base(parts: Parts, task: Task) -> str | None:
     return other.head if fresh and other.project == task.project else None
 
 
-def _start_run(made: Change) -> None:
-    made.set_run(started_at=made.now)
-    made.log(EventType.STARTED, "run", agent=made.run.agent, prompt=made.run.prompt)
-
-
 # --- after a turn --------------------------------------------------------------------------------
 
 
 async def look(parts: Parts, stored: Stored, write: Write) -> Found:
     """Commit what is there and run the check over it. Raises GitError, UserError."""
     project = parts.projects.find(stored.task.project)
-    workspace = await commit(parts, project, stored.task, write)
+    workspace = await commit(parts, project, stored.task)
     files, notes = await parts.repositories.changes(workspace)
     check = None
     if project.check and workspace.head != workspace.base:
+        await write(lambda made: keep_commit(made, workspace))
         check = await parts.agents.execute(project.check, workspace)
-        result = check
-        await write(lambda made: _log_check(made, "check", "after", result))
     return Found(workspace, files, notes, check)
 
 
-async def commit(parts: Parts, project: Project, task: Task, write: Write) -> Workspace:
+async def commit(parts: Parts, project: Project, task: Task) -> Workspace:
     assert task.workspace is not None
     said = (task.answer or task.instructions).strip()
     fault("checkpoint.before")
     workspace = await parts.repositories.checkpoint(
         project,
         task.workspace,
-        f"{task.title}\n\n{said[:2000]}",
+        f"{task.title}\n\n{said[:LONGEST_BODY]}",
         {"Gofer-Task": task.id, "Gofer-Agent": task.agent},
     )
     fault("checkpoint.after")
-
-    def keep(made: Change) -> None:
-        if made.task.workspace != workspace:
-            made.set(workspace=workspace)
-            made.log(EventType.PROGRESS, "checkpoint", head=workspace.head)
-
-    await write(keep)
     return workspace
+
+
+def keep_commit(made: Change, workspace: Workspace) -> None:
+    if made.task.workspace != workspace:
+        made.set(workspace=workspace)
+        made.log(EventType.PROGRESS, "checkpoint", head=workspace.head)
 
 
 async def conclude(parts: Parts, made: Change, turn: TurnEnded, found: Found) -> bool:
     """Decide in one transaction. True: there is more to do, another turn follows."""
     fixes = made.stored.run_state.fixes
     check = found.check
+    keep_commit(made, found.workspace)
+    if check is not None:
+        _log_check(made, "check", "after", check)
     if check is not None and not check.passed and fixes < parts.settings.fix_turns:
         how, tail = _how(check), check.tail
         text = FIX.format(command=check.command, how=how, tail=tail)
@@ -189,20 +186,32 @@ def review(stored: Stored, found: Found) -> Review:
     )
 
 
-async def salvage(parts: Parts, task_id: str, write: Write) -> dict[str, Any]:
-    """Commit what a broken-off run left, as far as that can be done, for its end to show."""
+async def salvage(parts: Parts, task_id: str) -> Callable[[Change], dict[str, Any]]:
+    """Commit what a broken-off run left, as far as that can be done.
+
+    Returns what notes it in the change that ends the run, and gives the fields to end it with.
+    """
     stored = await tasks.load(parts.database.read, task_id)
     if stored.task.workspace is None or not stored.worktree:
-        return {}
+        return lambda made: {}
     try:
         project = parts.projects.find(stored.task.project)
-        workspace = await commit(parts, project, stored.task, write)
+        workspace = await commit(parts, project, stored.task)
         files, notes = await parts.repositories.changes(workspace)
     except GoferError as error:
-        text = f"What it left could not be committed: {error}"
-        await write(lambda made: made.log(EventType.PROGRESS, "note", text=text))
-        return {}
-    return {"review": review(stored, Found(workspace, files, notes, None))}
+        problem = f"What it left could not be committed: {error}"
+        return lambda made: _note_problem(made, problem)
+
+    def note(made: Change) -> dict[str, Any]:
+        keep_commit(made, workspace)
+        return {"review": review(made.stored, Found(workspace, files, notes, None))}
+
+    return note
+
+
+def _note_problem(made: Change, problem: str) -> dict[str, Any]:
+    made.log(EventType.PROGRESS, "note", text=problem)
+    return {}
 
 
 def _log_check(made: Change, kind: str, when: str, result: CheckResult) -> None:

@@ -16,6 +16,7 @@ from hashlib import blake2b
 from typing import Any
 
 from core.model import Replacement
+from core.store import events
 from core.store.database import Database, Transaction
 
 DAY_S = 86_400.0
@@ -293,17 +294,9 @@ class Conversation:
 
     # --- the rest --------------------------------------------------------------------------------
 
-    async def position(self) -> int:
-        rows = await self._database.read("SELECT event FROM conversation_position")
-        return int(rows[0]["event"]) if rows else 0
-
-    async def set_position(self, event_id: int) -> None:
-        async with self._database.transaction() as transaction:
-            await transaction.execute(
-                "INSERT INTO conversation_position (one, event) VALUES (1, ?) "
-                "ON CONFLICT (one) DO UPDATE SET event = excluded.event",
-                (event_id,),
-            )
+    async def newest_event(self) -> int:
+        """Id of the newest entry in the log of all tasks."""
+        return await events.newest_id(self._database.read)
 
     async def forget_old(self) -> None:
         """Rows that nobody will ask for again."""

@@ -28,6 +28,7 @@ T = TypeVar("T")
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_TIMEOUT_S = 30.0
 READERS = 2
+PAGE = 512  # bytes: a commit writes whole the pages that it touched, and most touch a few rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,7 @@ async def _connect(path: Path, opened: AsyncExitStack, *pragmas: str) -> aiosqli
     )
     connection.row_factory = sqlite3.Row
     for pragma in (
+        f"PRAGMA page_size={PAGE}",
         "PRAGMA journal_mode=WAL",
         "PRAGMA synchronous=FULL",
         "PRAGMA foreign_keys=ON",

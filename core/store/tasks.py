@@ -173,7 +173,7 @@ async def insert(tx: Transaction, stored: Stored, key: str | None) -> None:
 async def save(tx: Transaction, before: Stored, after: Stored) -> None:
     """Write the columns that differ, nothing else."""
     old, new = _task_columns(before), _task_columns(after)
-    await _update(tx, "tasks", after.task.id, _changed(old, new))
+    await _update(tx, "tasks", {"id": after.task.id}, _changed(old, new))
     known = {run.id: run for run in before.task.runs}
     for run in after.task.runs:
         if run.id not in known:
@@ -181,7 +181,8 @@ async def save(tx: Transaction, before: Stored, after: Stored) -> None:
         elif run.id == after.run.id:
             columns = _run_columns(run, after.run_state)
             was = _run_columns(known[run.id], before.run_state)
-            await _update(tx, "runs", run.id, _changed(was, columns))
+            key = {"task_id": run.task_id, "number": run.number}
+            await _update(tx, "runs", key, _changed(was, columns))
 
 
 def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,12 +197,15 @@ async def _insert(tx: Transaction, table: str, columns: Mapping[str, Any]) -> No
     )
 
 
-async def _update(tx: Transaction, table: str, key: str, columns: Mapping[str, Any]) -> None:
+async def _update(
+    tx: Transaction, table: str, key: Mapping[str, Any], columns: Mapping[str, Any]
+) -> None:
     if columns:
         sets = ",".join(f"{name} = ?" for name in columns)
+        where = " AND ".join(f"{name} = ?" for name in key)
         await tx.execute(
-            f"UPDATE {table} SET {sets} WHERE id = ?",  # noqa: S608
-            [*columns.values(), key],
+            f"UPDATE {table} SET {sets} WHERE {where}",  # noqa: S608
+            [*columns.values(), *key.values()],
         )
 
 

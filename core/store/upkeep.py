@@ -26,7 +26,8 @@ async def old_transcripts(rows: Rows, until: float) -> Sequence[str]:
 
 async def forget_transcripts(tx: Transaction, run_ids: Sequence[str]) -> None:
     await tx.execute_many(
-        "UPDATE runs SET transcript = 0 WHERE id = ?", [(run_id,) for run_id in run_ids]
+        "UPDATE runs SET transcript = 0 WHERE task_id = ? AND number = ?",
+        [tuple(run_id.split("-")) for run_id in run_ids],
     )
 
 

@@ -32,8 +32,7 @@ CREATE INDEX tasks_status ON tasks (status, number);
 CREATE INDEX tasks_project ON tasks (project, number);
 CREATE INDEX tasks_origin ON tasks (origin, number);
 CREATE INDEX tasks_siblings ON tasks (sibling_of) WHERE sibling_of IS NOT NULL;
-CREATE INDEX tasks_worktree ON tasks (updated_at) WHERE worktree = 1;
-CREATE INDEX tasks_updated ON tasks (updated_at);
+CREATE INDEX tasks_worktree ON tasks (number) WHERE worktree = 1;
 
 -- How many tasks have which status, so that nobody has to count them.
 CREATE TABLE status_counts (
@@ -54,7 +53,7 @@ CREATE TRIGGER tasks_recounted AFTER UPDATE OF status ON tasks WHEN old.status <
 END;
 
 CREATE TABLE runs (
-    id         TEXT    PRIMARY KEY,           -- <task id>-<number>
+    id         TEXT    NOT NULL,              -- <task id>-<number>
     task_id    TEXT    NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
     number     INTEGER NOT NULL,
     agent      TEXT    NOT NULL,
@@ -70,9 +69,8 @@ CREATE TABLE runs (
     cached     INTEGER NOT NULL DEFAULT 0,
     state      TEXT    NOT NULL,              -- JSON: what the engine alone needs
     transcript INTEGER NOT NULL DEFAULT 1,    -- 1: its folder may be on disk
-    UNIQUE (task_id, number)
+    PRIMARY KEY (task_id, number)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX runs_transcript ON runs (ended_at) WHERE transcript = 1;
 
 CREATE TABLE events (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,

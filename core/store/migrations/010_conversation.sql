@@ -57,8 +57,3 @@ CREATE TABLE buttons (
     shown_at REAL    NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX buttons_shown ON buttons (shown_at);
-
-CREATE TABLE conversation_position (
-    one   INTEGER PRIMARY KEY CHECK (one = 1),
-    event INTEGER NOT NULL  -- id of the last event that the cards show
-) STRICT;
