@@ -16,7 +16,7 @@ from git_ops.git import shown
 from git_ops.landing import BranchMoved, move_branch, recover
 from git_ops.owner import Owner
 
-ATTEMPTS = 5  # against an owner who commits at the same moment
+ATTEMPTS = 10  # against an owner who commits at the same moment
 
 
 @dataclass(frozen=True, slots=True)

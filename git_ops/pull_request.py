@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from core.errors import GitError, Refused, UserError
 from git_ops.clone import Clone, Origin, Record
-from git_ops.git import NETWORK_TIMEOUT_S, execute
+from git_ops.git import NETWORK_TIMEOUT_S, Result, execute
 from git_ops.landing import send
 from git_ops.merge import require_head
 from git_ops.owner import Owner
@@ -32,7 +32,7 @@ ADDRESS = re.compile(
     r"(?:(?:https?|ssh|git)://(?:[^/@]*@)?(?P<host>[^/:]+)(?::\d+)?/|(?:[^/@:]+@)?(?P<scp>[^/:]+):)"
     r"(?P<path>[^:].*?)(?:\.git)?/?"
 )
-URL = re.compile(r"https?://\S+")
+OPENED = re.compile(r"https?://\S+/(?:pull|merge_requests)/\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def plan(owner: Owner, clone: Clone, origin: Origin) -> str:
     tip = clone.tip_of(origin.branch)
     count = clone.git.text("rev-list", "--count", tip, f"^{origin.base}")
     commits = "1 commit" if count == "1" else f"{count} commits"
-    how = _program(remote)
+    how = _program(owner, remote)
     then = f"open a pull request with {how}" if how else "give you the link that opens one"
     return (
         f"Push {origin.branch} ({commits}, up to {tip[:10]}) to {remote.name} ({remote.url}), "
@@ -154,20 +154,27 @@ def push(owner: Owner, record: Record, remote: Remote, branch: str, tip: str) ->
     record.write("pushed", {**(record.read("pushed") or {}), remote.name: tip})
 
 
-def _program(remote: Remote) -> str | None:
+def _program(owner: Owner, remote: Remote) -> str | None:
     """`gh` or `glab`, where it is installed and logged in to the remote's host."""
-    if remote.host is None:
-        return None
-    kind = _kind(remote.host)
+    kind = _kind(remote.host) if remote.host else None
     name = {"github": "gh", "gitlab": "glab"}.get(kind or "")
-    return name if name and shutil.which(name) else None
+    if name is None or shutil.which(name) is None:
+        return None
+    asked = _call(owner, name, "auth", "status", "--hostname", str(remote.host))
+    return name if asked.status == 0 else None
+
+
+def _call(owner: Owner, *command: str) -> Result:
+    """A program of the owner's, with the environment that git of theirs has."""
+    unset = ["env", *owner.git.forgets, "GH_PROMPT_DISABLED=1", "NO_COLOR=1"]
+    return execute([*unset, *command], cwd=owner.path, stdin=b"", timeout_s=NETWORK_TIMEOUT_S)
 
 
 def _open_with_program(
     owner: Owner, remote: Remote, branch: str, title: str, body: str
 ) -> str | None:
     """The address of the new (or existing) pull request; None where it could not be opened."""
-    program = _program(remote)
+    program = _program(owner, remote)
     into = remote.target
     repository = f"{remote.host}/{remote.path}"
     commands = {
@@ -178,13 +185,7 @@ def _open_with_program(
     }  # fmt: skip
     if program is None:
         return None
-    leaked = owner.git.forgets
-    answer = execute(
-        ["env", *leaked, program, *commands[program]],
-        cwd=owner.path,
-        stdin=b"",
-        timeout_s=NETWORK_TIMEOUT_S,
-    )
+    answer = _call(owner, program, *commands[program])
     # an existing pull request is an error to both programs, and its address is in the message
-    addresses = URL.findall((answer.out + b"\n" + answer.err).decode("utf-8", "replace"))
-    return addresses[-1] if addresses else None
+    found = OPENED.findall((answer.out + b"\n" + answer.err).decode("utf-8", "replace"))
+    return found[-1] if found else None

@@ -76,28 +76,26 @@ async def land(repositories: Repositories, owner: Checkout, workspace: Workspace
 
 
 async def commit_until(owner: Checkout, stop: asyncio.Event, round_: int) -> list[str]:
-    """The owner commits a few times a second, each time one file of their own."""
+    """The owner commits about once a second, each time one file of their own."""
     commits: list[str] = []
     while not stop.is_set():
         name = f"mine-{round_}-{len(commits)}.txt"
-        commit = await asyncio.to_thread(try_commit, owner, name)
-        if commit:
-            commits.append(commit)
+        commits.append(await asyncio.to_thread(commit_file, owner, name))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 0.3)
+            await asyncio.wait_for(stop.wait(), 1.0)
     return commits
 
 
-def try_commit(owner: Checkout, name: str) -> str | None:
-    """None where Gofer held the index, as any other git might have."""
+def commit_file(owner: Checkout, name: str) -> str:
+    """Again and again while Gofer holds the index, as any other git might."""
     owner.put(name)
     for command in (("add", name), ("commit", "--quiet", "--message", name, "--", name)):
-        done = subprocess.run(
-            ["git", *command], cwd=owner.path, capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
+        while (
+            done := subprocess.run(
+                ["git", *command], cwd=owner.path, capture_output=True, text=True, check=False
+            )
+        ).returncode:
             assert "lock" in done.stderr, done.stderr
-            return None
     return owner.git("log", "-1", "--format=%H", "--", name)
 
 

@@ -1,0 +1,211 @@
+"""Pushing to real servers on loopback, and pull requests through `gh` or a link."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.errors import Refused, UserError
+from core.model import Workspace
+from git_ops.pull_request import Remote
+from git_ops.repositories import Repositories
+from tests.fakes.checkout import CLEAN, Checkout, git
+
+DEADLINE_S = 30
+
+
+@pytest.fixture
+def owner(tmp_path: Path) -> Checkout:
+    checkout = Checkout.make(tmp_path / "owner" / "app")
+    checkout.put("app.py", "one\n")
+    checkout.commit("Start")
+    return checkout
+
+
+@pytest.fixture
+def repositories(tmp_path: Path) -> Repositories:
+    return Repositories(tmp_path / "home")
+
+
+@pytest.fixture
+def served(tmp_path: Path, owner: Checkout) -> Iterator[Path]:
+    """A bare repository behind `git daemon`, set as the owner's `origin`."""
+    folder = tmp_path / "served"
+    git(tmp_path, "clone", "--quiet", "--bare", str(owner.path), str(folder / "app.git"))
+    with daemon(folder) as port:
+        owner.git("remote", "add", "origin", f"git://127.0.0.1:{port}/app.git")
+        yield folder / "app.git"
+
+
+@contextlib.contextmanager
+def daemon(folder: Path) -> Iterator[int]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    command = [
+        "git", "daemon", "--listen=127.0.0.1", f"--port={port}", f"--base-path={folder}",
+        "--export-all", "--enable=receive-pack", "--reuseaddr",
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        command, env=CLEAN, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "git daemon did not start"
+        yield port
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait()
+
+
+async def saved(repositories: Repositories, owner: Checkout, content: str = "1\n") -> Workspace:
+    workspace = await repositories.prepare(owner.project, "abcd1234", "x", base=None)
+    (workspace.path / "work.txt").write_text(content)
+    return await repositories.checkpoint(owner.project, workspace, "Turn", {})
+
+
+async def sent(repositories: Repositories, owner: Checkout, workspace: Workspace) -> str:
+    return await repositories.open_pull_request(
+        owner.project, workspace, expected_head=workspace.head, title="Title", body="Body"
+    )
+
+
+async def test_branch_alone_is_pushed_and_follow_ups_update_it(
+    repositories: Repositories, owner: Checkout, served: Path
+) -> None:
+    owner.git("branch", "private")
+    first = await saved(repositories, owner)
+    plan = await repositories.pull_request_plan(owner.project, first)
+    assert f"Push {first.branch} (1 commit, up to {first.head[:10]}) to origin" in plan
+    assert "into main" in plan
+    assert first.branch in await sent(repositories, owner, first)
+    listed = git(served, "for-each-ref", "--format=%(refname)").splitlines()
+    assert listed == [f"refs/heads/{first.branch}", "refs/heads/main"]
+    second = await saved(repositories, owner, "2\n")
+    await sent(repositories, owner, second)
+    assert git(served, "rev-parse", second.branch) == second.head
+    back = await repositories.undo(owner.project, second, None)
+    await sent(repositories, owner, back)
+    assert git(served, "rev-parse", second.branch) == back.head == first.head
+
+
+async def test_branch_that_someone_else_moved_is_left_alone(
+    repositories: Repositories, owner: Checkout, served: Path
+) -> None:
+    first = await saved(repositories, owner)
+    await sent(repositories, owner, first)
+    git(served, "update-ref", f"refs/heads/{first.branch}", first.base)
+    second = await saved(repositories, owner, "2\n")
+    with pytest.raises(Refused, match="changed by someone else"):
+        await sent(repositories, owner, second)
+    assert git(served, "rev-parse", first.branch) == first.base
+
+
+async def test_branch_that_was_there_before_is_left_alone(
+    repositories: Repositories, owner: Checkout, served: Path
+) -> None:
+    first = await saved(repositories, owner)
+    git(served, "branch", first.branch, "main")
+    with pytest.raises(Refused, match="changed by someone else"):
+        await sent(repositories, owner, first)
+
+
+async def test_hooks_do_not_run_on_a_push(
+    repositories: Repositories, owner: Checkout, served: Path, tmp_path: Path
+) -> None:
+    hook = owner.put(".git/hooks/pre-push", f"#!/bin/sh\ntouch {tmp_path}/canary\n")
+    hook.chmod(0o755)
+    await sent(repositories, owner, await saved(repositories, owner))
+    assert not (tmp_path / "canary").exists()
+
+
+async def test_decision_is_bound_to_the_commit_seen(
+    repositories: Repositories, owner: Checkout, served: Path
+) -> None:
+    first = await saved(repositories, owner)
+    with pytest.raises(Refused, match="moved"):
+        await repositories.open_pull_request(
+            owner.project, first, expected_head=first.base, title="x", body=""
+        )
+
+
+async def test_no_remote_is_said(repositories: Repositories, owner: Checkout) -> None:
+    first = await saved(repositories, owner)
+    with pytest.raises(UserError, match="no remote"):
+        await repositories.pull_request_plan(owner.project, first)
+
+
+async def test_gh_opens_it_where_it_is_installed(
+    repositories: Repositories,
+    owner: Checkout,
+    served: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The remote's address is GitHub's; what the owner set up as ssh leads to a folder here."""
+    owner.git("remote", "set-url", "origin", "git@github.com:ada/app.git")
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f"#!/bin/sh\nexec git receive-pack '{served}'\n")
+    ssh.chmod(0o755)
+    owner.git("config", "core.sshCommand", str(ssh))
+    owner.git("config", "ssh.variant", "simple")
+    program = tmp_path / "bin/gh"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$@" >>{tmp_path}/asked\n'
+        "echo https://github.com/ada/app/pull/7\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    first = await saved(repositories, owner)
+    assert "with gh" in await repositories.pull_request_plan(owner.project, first)
+    assert await sent(repositories, owner, first) == "https://github.com/ada/app/pull/7"
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert asked[-12:] == [
+        "pr", "create", "--repo", "github.com/ada/app", "--head", first.branch, "--base", "main",
+        "--title", "Title", "--body", "Body",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("address", "link"),
+    [
+        (
+            "git@github.com:ada/app.git",
+            "https://github.com/ada/app/compare/main...gofer/x?expand=1",
+        ),
+        (
+            "https://github.com/ada/app",
+            "https://github.com/ada/app/compare/main...gofer/x?expand=1",
+        ),
+        (
+            "ssh://git@gitlab.com:22/group/sub/app.git",
+            "https://gitlab.com/group/sub/app/-/merge_requests/new?merge_request[source_branch]="
+            "gofer%2Fx&merge_request[target_branch]=main",
+        ),
+        (
+            "https://bitbucket.org/ada/app.git",
+            "https://bitbucket.org/ada/app/pull-requests/new?source=gofer%2Fx&dest=main",
+        ),
+        (
+            "https://codeberg.org/ada/app.git",
+            "https://codeberg.org/ada/app/compare/main...gofer/x",
+        ),
+        ("/srv/git/app.git", None),
+        ("ssh://example.org/app.git", None),
+    ],
+)
+def test_compare_links(address: str, link: str | None) -> None:
+    assert Remote("origin", address, "main").compare_link("gofer/x") == link
