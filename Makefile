@@ -1,9 +1,10 @@
 # make demo   hear a voice note and watch it become a merged branch; no accounts needed
-# make run    start Gofer with the settings in .env
+# make init   ask for the settings and write them to .env
+# make run    start Gofer with the settings in .env (without one: with those in ~/.gofer/.env)
 # make test   the tests; make check  ruff, mypy, import-linter
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo run test check chaos test-agents test-agents-all bench clean
+.PHONY: demo init run test check chaos test-agents test-agents-all clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -12,8 +13,11 @@ ARGS ?=
 demo: $(VENV)/.demo
 	@$(PY) -m cli.main demo $(ARGS)
 
+init: $(VENV)/.demo
+	@$(PY) -m cli.main --env-file .env init $(ARGS)
+
 run: $(VENV)/.demo
-	@$(PY) -m cli.main --env-file .env up $(ARGS)
+	@$(PY) -m cli.main $(if $(wildcard .env),--env-file .env) up $(ARGS)
 
 test: $(VENV)/.dev
 	@$(PY) -m pytest -n 4 --dist worksteal -m "not chaos and not agents" $(ARGS)

@@ -228,4 +228,4 @@ def _farewell(agent: str) -> None:
     )
     if agent == REHEARSAL:
         click.echo("The agent was a rehearsal; an installed one does the same: --agent claude")
-    click.echo("Next: gofer init (asks for your bot and projects), then make run.")
+    click.echo("Next: make init (asks for your bot and your projects), then make run.")

@@ -119,6 +119,13 @@ async def _agents(settings: Settings) -> AsyncIterator[Finding]:
         if info.problem:
             status = FAILURE if default else WARNING
             yield Finding(f"agent {info.name}{default}", status, "cannot run", info.problem)
+        elif info.logged_in is False:
+            yield Finding(
+                f"agent {info.name}{default}",
+                WARNING,
+                f"{info.version or 'installed'}, but not logged in",
+                f"Start {info.name} once by itself and log in, or set its API key.",
+            )
         else:
             yield Finding(f"agent {info.name}{default}", OK, info.version or "installed")
     if settings.default_agent not in {info.name for info in infos}:
@@ -180,7 +187,7 @@ async def _model(settings: Settings) -> AsyncIterator[Finding]:
             "hearing",
             WARNING,
             f"the Whisper model {settings.whisper_model} is not here yet",
-            "It is downloaded when the first note comes in; or do it now: gofer transcribe NOTE",
+            "It is fetched when the first note comes in; or now: gofer voice fetch",
         )
     else:
         yield Finding("hearing", OK, f"Whisper {settings.whisper_model} in {folder}")

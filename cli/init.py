@@ -31,7 +31,8 @@ def init(ctx: click.Context) -> None:
     answers = _ask(written)
     save(file, answers)
     click.echo(f"\nWritten to {file} (readable by you alone).")
-    click.echo("Next: gofer doctor, then gofer up.")
+    by_hand = f"gofer --env-file {file}" if ctx.find_root().obj else "gofer"
+    click.echo(f"Next: {by_hand} doctor, then {by_hand} up (or make run).")
 
 
 def _ask(written: Mapping[str, str]) -> dict[str, str]:

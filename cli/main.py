@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "discard": ("cli.review", "Drop a task's branch; it can be restored."),
     "restore": ("cli.review", "Bring a discarded task back."),
     "transcribe": ("cli.transcribe", "Hear voice notes as the bot would."),
+    "voice": ("cli.voice", "Fetch the Whisper model; correct what it hears."),
     "projects": ("cli.projects", "List projects, or add one."),
     "templates": ("cli.templates", "List prompt templates."),
     "mcp": ("cli.relay", "Speak MCP on standard input and output (for MCP clients)."),

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from core.config import Settings
 
 ADD_BOT = (
-    "off: no token. Ask @BotFather on Telegram for a bot (/newbot), give its token to gofer init, "
-    "and start Gofer again."
+    "off: no token. Ask @BotFather on Telegram for a bot (/newbot), give its token to gofer init "
+    "(or make init), and start Gofer again."
 )
 
 

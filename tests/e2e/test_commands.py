@@ -20,6 +20,7 @@ from tests.fakes.running_hub import (
     write,
 )
 
+DEMO_NOTE = Path(__file__).parents[2] / "cli" / "demo_note.ogg"
 HELLO = scripted(write("hello.txt", "hello\n"), {"text": "I wrote a greeting."})
 
 
@@ -151,6 +152,42 @@ def test_a_signal_ends_it_quickly_and_says_what_goes_on(
     assert run(env, "tasks").returncode == 2
     with running_hub(env) as again:
         assert again.json("cancel", task["id"])["status"] == "CANCELLED"
+
+
+def test_transcribing_needs_no_hub(project: Checkout, tmp_path: Path) -> None:
+    (tmp_path / "noise.ogg").write_bytes(b"no audio at all")
+    env = environment(tmp_path / "home", GOFER_PROJECTS=str(project.path))
+    files = [str(DEMO_NOTE), str(tmp_path / "noise.ogg")]
+    heard = run(env, "transcribe", "--project", "cart", "--json", *files)
+    assert heard.returncode == 1
+    assert "noise.ogg" in heard.stderr
+    (line,) = heard.stdout.splitlines()
+    note = json.loads(line)
+    assert note["template"] == "bug_fix"
+    assert note["slots"]["file"] == "src/cart.py"
+    assert {
+        "file", "text", "raw_text", "language", "duration_s", "seconds", "no_speech", "words",
+    } <= set(note)  # fmt: skip
+
+
+def test_the_doctor_names_a_remedy_for_each_failure(tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    env = environment(
+        tmp_path / "home",
+        GOFER_PROJECTS=str(tmp_path / "plain"),
+        GOFER_NOTIFY_URLS="nonsense://secret-thing",
+        TELEGRAM_BOT_TOKEN="1:abc",
+        TELEGRAM_API_BASE_URL="http://127.0.0.1:9",
+    )
+    looked = run(env, "doctor", "--json")
+    assert looked.returncode == 1
+    assert "secret-thing" not in looked.stdout
+    found = {finding["name"]: finding for finding in json.loads(looked.stdout)["findings"]}
+    assert found["git"]["status"] == "ok"
+    assert found["agent rehearsal (the default)"]["status"] == "ok"
+    for name in ("projects", "telegram", "push"):
+        assert found[name]["status"] == "failed"
+        assert found[name]["remedy"]
 
 
 def test_without_a_hub_a_command_says_how_to_start_one(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def test_the_demo_from_the_note_to_the_merge(tmp_path: Path) -> None:
         "-        return full - self.discount",
         "Done: ",
         "(HEAD -> main)",
-        "gofer init",
+        "make init",
     ):
         assert words in played.stdout
     assert "sandbox" in played.stdout.lower()

@@ -1,0 +1,58 @@
+"""`gofer voice`: the Whisper model, and corrections of what it hears. Needs no hub."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.main import settings_of
+
+if TYPE_CHECKING:
+    from core.config import Settings
+
+
+@click.group()
+def voice() -> None:
+    """Fetch the Whisper model ahead, or correct what it hears."""
+
+
+@voice.command()
+@click.pass_context
+def fetch(ctx: click.Context) -> None:
+    """Fetch the model that GOFER_WHISPER_MODEL names, and see that it loads."""
+    settings = settings_of(ctx)
+    label = f"Whisper {settings.whisper_model}"
+    with click.progressbar(length=100, label=label) as bar:
+        asyncio.run(_fetch(settings, lambda done: bar.update(int(100 * done) - bar.pos)))
+    click.echo(f"{label} is ready.")
+
+
+async def _fetch(settings: Settings, show: Callable[[float], None]) -> None:
+    from cli.app import open_hearing
+
+    async with open_hearing(settings) as hearing:
+        await hearing.load(show)
+    show(1.0)
+
+
+@voice.command()
+@click.argument("heard")
+@click.argument("written")
+@click.option("-p", "--project", required=True, help="The project that it holds for.")
+@click.pass_context
+def correct(ctx: click.Context, heard: str, written: str, project: str) -> None:
+    """From now on, where HEARD is heard in this project, write WRITTEN."""
+    asyncio.run(_correct(settings_of(ctx), heard, written, project))
+    click.echo(f"In {project}, “{heard}” is now written “{written}”.")
+
+
+async def _correct(settings: Settings, heard: str, written: str, project: str) -> None:
+    from cli.app import open_hearing
+    from core.projects import Projects
+
+    found = Projects(settings).find(project)
+    async with open_hearing(settings) as hearing:
+        await hearing.correct(found, heard, written)
