@@ -25,9 +25,10 @@ def find(
 ) -> set[Path]:
     """Files and folders to show. `concealed` says whether a path would be invisible otherwise."""
     found: set[Path] = set()
+    ends = {home, home / ".local", *home.parents}  # hold a person's files
 
     def show(place: Path) -> None:
-        if place in found or not concealed(place) or not place.exists():
+        if place in found or place in ends or not concealed(place) or not place.exists():
             return
         found.add(place)
         for folder in (place, place / "bin"):
@@ -48,7 +49,7 @@ def find(
     for entry in path.split(os.pathsep):
         if entry.startswith("/"):
             folder = Path(os.path.realpath(entry))
-            show(installed_at(folder / "x", home))
+            show(prefix_of(folder, home))
             follow(folder)
     for program in programs:
         show(installed_at(Path(os.path.realpath(program)), home))
@@ -60,11 +61,12 @@ def installed_at(program: Path, home: Path) -> Path:
     parts = program.parts
     if "node_modules" in parts:
         return Path(*parts[: parts.index("node_modules") + 1])
-    folder = program.parent
-    if folder.name not in BIN:
-        return program
+    return prefix_of(program.parent, home) if program.parent.name in BIN else program
+
+
+def prefix_of(folder: Path, home: Path) -> Path:
+    """Where the programs in a folder are installed: one level up when it looks like it."""
     prefix = folder.parent
     shared = prefix in (home, home / ".local") or prefix in home.parents
-    if not shared and any((prefix / sign).exists() for sign in PREFIX_SIGNS):
-        return prefix
-    return folder
+    installed = any((prefix / sign).exists() for sign in PREFIX_SIGNS)
+    return prefix if folder.name in BIN and installed and not shared else folder
