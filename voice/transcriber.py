@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.model import Heard, HeardWord, Project
 from voice.corrections import Corrections
-from voice.listener import Listener, Model
+from voice.listener import HEARING_S, Listener, Model
 from voice.understanding import Understood, understand
 from voice.vocabularies import Sources, Vocabularies
 from voice.vocabulary import Vocabulary
@@ -38,15 +38,19 @@ class Transcriber:
         agents: Sequence[str] = (),
         preload: bool = False,
         idle_s: float = IDLE_S,
+        hearing_s: float = HEARING_S,
     ) -> None:
-        """`language` may name several ("de,en"): the note decides between them."""
+        """`language` may name several ("de,en"): the note decides between them.
+
+        `hearing_s` is the longest that the model may say nothing about half a minute of speech.
+        """
         self._model = model
         self._language = language
         self._projects = projects
         self._templates = templates
         self._agents = agents
         self._preload = preload
-        self._listener = Listener(model, cache, idle_s=idle_s)
+        self._listener = Listener(model, cache, idle_s=idle_s, hearing_s=hearing_s)
         self._corrections = Corrections(cache / "corrections")
         self._vocabularies = Vocabularies(repositories, cache / "symbols")
 
