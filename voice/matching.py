@@ -195,7 +195,7 @@ class Cues:
         return min(last, len(self.tokens))
 
     def _by_noun(self, fit: Fit, kind: str) -> Bar | None:
-        nouns = self.speech.words("nouns", kind) | self.speech.words("nouns", "either")
+        nouns = self.speech.words("nouns", kind)
         behind = self._word(fit.last) if not self._pause(fit.last) else ""
         return NAMED_KIND if {self._word(fit.first - 1), behind} & nouns else None
 

@@ -17,6 +17,9 @@ LONGEST = 6  # words of a new name
 LOOK_BACK = 6  # words before "called" in which its kind may be named
 
 
+Taken = Sequence[tuple[int, int, str]]  # names of the repository: first, last and written
+
+
 @dataclass(frozen=True, slots=True)
 class NewName:
     """The tokens from `first` up to `last` (exclusive) say a name that is to be made."""
@@ -44,6 +47,17 @@ def write(words: Sequence[str], form: str) -> str:
     raise ValueError(form)
 
 
+def form_of(written: str) -> str:
+    """The form that a name is in; empty for a path."""
+    if "." in written or "/" in written:
+        return ""
+    if "_" in written or written.isupper():
+        return "constant" if written.isupper() else "snake"
+    if "-" in written:
+        return "kebab"
+    return "pascal" if written[:1].isupper() else "camel"
+
+
 class Naming:
     """Finds new names in tokens. `value_style` is how the project writes functions."""
 
@@ -51,6 +65,8 @@ class Naming:
         self._tokens = tokens
         self._words = [token.word for token in tokens]
         self._called = speech.phrases("names", "called")
+        self._renaming = speech.words("names", "renaming")
+        self._becomes = speech.words("names", "becomes")
         self._misheard = speech.phrases("names", "misheard_called")
         self._hard_ends = speech.words("names", "ends")
         self._ends = self._hard_ends | speech.words("names", "soft_ends")
@@ -61,7 +77,7 @@ class Naming:
         self._kinds: dict[str, str] = speech.data["names"]["kinds"]
         self._value_style = value_style
 
-    def find(self, taken: Sequence[tuple[int, int]]) -> Iterator[NewName]:
+    def find(self, taken: Taken) -> Iterator[NewName]:
         """New names outside the spans that are taken by names of the repository."""
         place = 0
         while place < len(self._tokens):
@@ -72,9 +88,12 @@ class Naming:
             else:
                 place += 1
 
-    def _at(self, place: int, taken: Sequence[tuple[int, int]]) -> NewName | None:
+    def _at(self, place: int, taken: Taken) -> NewName | None:
         """A name asked for from here on: "called [snake case] …" or "snake case …"."""
-        called = self._called_at(place)
+        called, form_before = self._called_at(place), ""
+        if not called:
+            form_before = self._renamed_at(place, taken)
+            called = (self._words[place],) if form_before else None
         first = place + len(called) if called else place
         form, length = self._form_at(first)
         if not called and not form:
@@ -85,7 +104,7 @@ class Naming:
         if not words or words[0] in self._never_first:
             return None
         kind = self._kind_before(place) if called else ""
-        written = write(self._mended(words, kind), form or self._style(kind))
+        written = write(self._mended(words, kind), form or form_before or self._style(kind))
         return NewName(first, last, written, kind)
 
     def _called_at(self, place: int) -> Sequence[str] | None:
@@ -93,6 +112,15 @@ class Naming:
         behind_kind = place > 0 and self._words[place - 1] in self._kinds
         phrases = [*self._called, *(self._misheard if behind_kind else ())]
         return next((phrase for phrase in phrases if self._says(place, phrase)), None)
+
+    def _renamed_at(self, place: int, taken: Taken) -> str:
+        """The form of the old name, where this is the "to" of "rename parseRow to …"."""
+        if self._words[place] not in self._becomes:
+            return ""
+        for first, last, written in taken:
+            if last == place and first and self._words[first - 1] in self._renaming:
+                return form_of(written)
+        return ""
 
     def _mended(self, words: Sequence[str], kind: str) -> Sequence[str]:
         """Hooks are called `use…`, which is easily heard as "you's" or "used"."""
@@ -113,11 +141,11 @@ class Naming:
                 return form, len(said)
         return "", 0
 
-    def _end(self, start: int, taken: Sequence[tuple[int, int]], ends: frozenset[str]) -> int:
+    def _end(self, start: int, taken: Taken, ends: frozenset[str]) -> int:
         for place in range(start, min(start + LONGEST, len(self._tokens))):
             token = self._tokens[place]
             ended = place > start and (token.pause or token.word in ends)
-            if ended or token.mark == "/" or any(first <= place < last for first, last in taken):
+            if ended or token.mark == "/" or any(first <= place < last for first, last, _ in taken):
                 return place
         return min(start + LONGEST, len(self._tokens))
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from voice.spoken import Language
+from voice.spoken import ONES, TENS, Language
 
 if TYPE_CHECKING:
     from voice.intent import Mention, Sentence
@@ -93,15 +93,20 @@ def _first(mentions: Sequence[Mention], *kinds: str) -> str | None:
 
 
 def _split(sentences: Sequence[Sentence], speech: Language) -> tuple[list[str], Sequence[Sentence]]:
-    """Constraints, and all other sentences."""
+    """Constraints, whole sentences or clauses behind a comma, and what is left of the rest."""
     phrases = speech.phrases("slots", "constraints")
     constraints: list[str] = []
     rest: list[Sentence] = []
     for sentence in sentences:
-        if any(sentence.starts(phrase) for phrase in phrases):
-            constraints.append(_clean(sentence.text))
-        else:
-            rest.append(sentence)
+        kept: list[str] = []
+        for clause in re.split(r"(?<=,)\s+", sentence.text):
+            said = type(sentence).of(re.sub(r"^(?:and|but) ", "", clause))
+            if any(said.starts(phrase) for phrase in phrases):
+                constraints.append(_clean(said.text))
+            else:
+                kept.append(clause)
+        if kept:
+            rest.append(type(sentence).of(" ".join(kept).rstrip(",")))
     return constraints, rest
 
 
@@ -111,9 +116,13 @@ def _only_names_the_place(sentence: Sentence, file: str | None) -> bool:
 
 
 def _coverage(text: str, speech: Language) -> str | None:
-    number = re.search(r"\d{1,3}\s?%|\d{1,3} percent", text)
+    number = re.search(r"(\d{1,3}) ?(?:%|percent)", text)
     if number:
-        return number[0].replace(" percent", "%").replace(" ", "")
+        return f"{number[1]}%"
+    said = re.search(r"(\w+ty)(?:[ -](\w+))? percent", text.lower())
+    if said and said[1] in TENS:
+        ones = ONES.index(said[2]) if said[2] in ONES[1:10] else 0
+        return f"{10 * TENS.index(said[1]) + ones}%"
     full = [phrase for phrase in speech.data["slots"]["coverage"] if " " in phrase]
     return "100%" if any(phrase in text.lower() for phrase in full) else None
 
@@ -130,4 +139,4 @@ def _goal(text: str, target: str | None, speech: Language) -> str:
 
 
 def _clean(text: str) -> str:
-    return text.strip().rstrip(".").strip()
+    return text.strip().rstrip(".,").strip()

@@ -29,12 +29,12 @@ _TOKEN = re.compile(
     r"|/(?=\w)"
 )
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-zß-ÿ]+|[^\W\d_]+")
-_ONES = [
+ONES = [
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
     "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
     "nineteen",
 ]  # fmt: skip
-_TENS = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+TENS = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +190,10 @@ def number_words(digits: str) -> list[str]:
     """ "42" as forty two; long numbers digit by digit, as they are read out."""
     number = int(digits)
     if len(digits) > 2 or digits.startswith("0"):
-        return [_ONES[int(digit)] for digit in digits]
+        return [ONES[int(digit)] for digit in digits]
     if number < 20:
-        return [_ONES[number]]
-    return [_TENS[number // 10], *([_ONES[number % 10]] if number % 10 else [])]
+        return [ONES[number]]
+    return [TENS[number // 10], *([ONES[number % 10]] if number % 10 else [])]
 
 
 def find_phrase(words: Sequence[str], phrase: Sequence[str], start: int = 0) -> int | None:

@@ -88,7 +88,7 @@ def _edits(
     known = list(_remembered(tokens, corrections, vocabulary))
     matches = find_names(tokens, vocabulary, speech, recent)
     names = _apart(known, [_of_match(match) for match in matches])
-    spans = [(edit.first, edit.last) for edit in names]
+    spans = [(edit.first, edit.last, edit.text) for edit in names]
     new = [_of_new(name) for name in Naming(tokens, speech, vocabulary.value_style).find(spans)]
     names = _apart(names, new)
     starts = [edit.first for edit in names]
