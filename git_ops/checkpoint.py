@@ -7,7 +7,9 @@ cannot be kept as the agent meant it is folded into that commit, with a note for
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -19,7 +21,8 @@ from git_ops.git import Git, fields, sandboxed, shown
 Confine = Callable[[Sequence[str]], Sequence[str]]
 
 FATAL = 128  # git gave up; other failures concern single files
-BUNDLE_LIMIT = 2_000_000_000
+BUNDLE = "gofer.bundle"
+BUNDLE_LIMIT = 300_000_000
 OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
@@ -87,16 +90,38 @@ def import_commits(
     """
     if confine is None:
         return head, None
-    packed = sandboxed(confine, work_tree, "bundle", "create", "--quiet", "-", "HEAD", f"^{head}")
+    packed = sandboxed(
+        confine, work_tree, "bundle", "create", "--quiet", f".git/{BUNDLE}", "HEAD", f"^{head}"
+    )
     if packed.status != 0:
         return head, None if b"empty bundle" in packed.err else _folded(packed.reason)
     try:
-        tip = _unpack(clone, packed.out)
+        tip = _unpack(clone, _collect(work_tree))
     except GitError as error:
         return head, _folded(str(error))
     if not clone.is_ancestor(head, tip):
         return head, _folded("it rewrote the branch")
     return tip, None
+
+
+def _collect(work_tree: Path) -> bytes:
+    """Read and remove the bundle, wherever else the agent would have us read."""
+    try:
+        folder = os.open(work_tree / ".git", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        raise GitError("its .git is not a folder") from None
+    try:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        with os.fdopen(os.open(BUNDLE, flags, dir_fd=folder), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode) or found.st_size > BUNDLE_LIMIT:
+                raise GitError(f"they are more than {BUNDLE_LIMIT // 1_000_000} MB")
+            os.unlink(BUNDLE, dir_fd=folder)
+            return file.read(BUNDLE_LIMIT)
+    except OSError as error:
+        raise GitError(f"their bundle could not be read: {error}") from None
+    finally:
+        os.close(folder)
 
 
 def _folded(reason: str) -> str:

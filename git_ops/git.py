@@ -29,6 +29,7 @@ from core.errors import GitError
 
 LOCAL_TIMEOUT_S = 600.0
 NETWORK_TIMEOUT_S = 300.0
+SANDBOX_TIMEOUT_S = 120.0
 
 SAFE = (
     "core.hooksPath=/dev/null",
@@ -158,13 +159,17 @@ def sandboxed(
     """Git inside the agent's sandbox, on the agent's own repository. Trust nothing it says."""
     variables = (f"{name}={value}" for name, value in _kept().items())
     command = wrap(["git", "-C", str(work_tree), *_settings(SAFE), *arguments])
-    return execute(
-        ["env", "-i", *variables, *command], cwd=work_tree, stdin=b"", timeout_s=LOCAL_TIMEOUT_S
-    )
+    command = ["env", "-i", *variables, *command]
+    try:
+        return execute(command, cwd=work_tree, stdin=b"", timeout_s=SANDBOX_TIMEOUT_S)
+    except GitError as error:  # the agent may well have made it hang
+        return Result(-1, b"", str(error).encode())
 
 
 def execute(command: Sequence[str], *, cwd: Path, stdin: bytes, timeout_s: float) -> Result:
     """One process through GitPython, in a session of its own so that nothing asks a terminal."""
+    if not cwd.is_dir():  # GitPython would run it wherever we are
+        raise GitError(f"{cwd} is no longer there.")
     with tempfile.TemporaryFile() as source:
         source.write(stdin)
         source.seek(0)

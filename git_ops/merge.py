@@ -174,5 +174,5 @@ def _again(clone: Clone, commit: str, tree: str, parent: str) -> str:
     log = clone.git.run("log", "-1", "--date=raw", "--no-show-signature", shape, commit)
     *who, message = os.fsdecode(log).split("\n", 5)
     names = ("AUTHOR_NAME", "AUTHOR_EMAIL", "AUTHOR_DATE", "COMMITTER_NAME", "COMMITTER_EMAIL")
-    identity = {f"GIT_{name}": value for name, value in zip(names, who, strict=True)}
+    identity = {f"GIT_{name}": value or "-" for name, value in zip(names, who, strict=True)}
     return clone.commit(tree, [parent], message, identity)

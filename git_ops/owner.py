@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from core.errors import UserError
@@ -140,12 +141,11 @@ class Owner:
     def read_blobs(self, blobs: Sequence[str]) -> dict[str, bytes]:
         """Contents by id; ids that are not there are left out."""
         asked = [blob for blob in dict.fromkeys(blobs) if blob.isalnum()]
-        rest = self.git.run("cat-file", "--batch", stdin="\n".join(asked).encode())
+        output = BytesIO(self.git.run("cat-file", "--batch", stdin="\n".join(asked).encode()))
         found = {}
         for blob in asked:
-            header, _, rest = rest.partition(b"\n")
-            if header.endswith(b" missing"):
-                continue
-            size = int(header.rsplit(b" ", 1)[1])
-            found[blob], rest = rest[:size], rest[size + 1 :]
+            header = output.readline()
+            if not header.endswith(b" missing\n"):
+                found[blob] = output.read(int(header.rsplit(b" ", 1)[1]))
+                output.read(1)  # a line end behind each
         return found

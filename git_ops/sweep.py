@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from core.errors import GitError
 from git_ops import worktree
 from git_ops.clone import Clone, Record
 from git_ops.git import ours
 from git_ops.landing import recover
+
+TIDY = ("gc.auto=6700", "gc.autoDetach=false")  # nothing that a reference holds is ever pruned
 
 
 def sweep(home: Path, known: Collection[str]) -> list[str]:
@@ -23,16 +26,23 @@ def sweep(home: Path, known: Collection[str]) -> list[str]:
         for stale in path.rglob("*.lock"):
             stale.unlink()
         for record in clone.records():
-            moved = recover(record)
-            if moved:
-                done.append(moved)
+            done += _recover(record)
             if record.task_id not in known:
                 done += _keep(clone, record)
+        clone.git.configured(*TIDY).call("gc", "--auto", "--quiet")
     for folder in sorted((home / "worktrees").glob("*/*")):
         if folder.name not in known:
             worktree.remove(folder)
             done.append(f"Removed {folder}, which belongs to no task.")
     return done
+
+
+def _recover(record: Record) -> list[str]:
+    try:
+        moved = recover(record)
+    except GitError as error:  # the owner's folder may be gone
+        return [f"A landing of task {record.task_id} could not be put in order: {error}"]
+    return [moved] if moved else []
 
 
 def _keep(clone: Clone, record: Record) -> list[str]:
