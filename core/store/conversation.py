@@ -192,12 +192,12 @@ class Conversation:
     # --- drafts ----------------------------------------------------------------------------------
 
     async def draft(self, draft_id: int) -> Draft | None:
-        rows = await self._database.read("SELECT body FROM drafts WHERE id = ?", (draft_id,))
+        rows = await self._database.read("SELECT * FROM drafts WHERE id = ?", (draft_id,))
         return _draft(rows[0]) if rows else None
 
     async def draft_shown_in(self, chat_id: int, message_id: int) -> Draft | None:
         rows = await self._database.read(
-            "SELECT body FROM drafts WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
+            "SELECT * FROM drafts WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
         )
         return _draft(rows[0]) if rows else None
 
@@ -218,6 +218,13 @@ class Conversation:
                 ),
             )
         return draft
+
+    async def set_message(self, draft: Draft, message_id: int) -> None:
+        """Which message shows it. Changes nothing else: it may have been tapped already."""
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                "UPDATE drafts SET message_id = ? WHERE id = ?", (message_id, draft.id)
+            )
 
     # --- cards -----------------------------------------------------------------------------------
 
@@ -318,6 +325,7 @@ def _draft(row: sqlite3.Row) -> Draft:
         **{
             **body,
             "state": DraftState(body["state"]),
+            "message_id": row["message_id"],
             "replacements": tuple(
                 Replacement(**{**change, "choices": tuple(change["choices"])})
                 for change in body["replacements"]

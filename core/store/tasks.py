@@ -165,8 +165,8 @@ async def insert(tx: Transaction, stored: Stored, key: str | None) -> None:
         await _insert(tx, "runs", _run_columns(run, stored.run_state))
     if key is not None:
         await tx.execute(
-            "INSERT INTO submissions SELECT ?, ?, COUNT(*) FROM submissions WHERE key = ?",
-            (key, stored.task.id, key),
+            "INSERT INTO submissions SELECT ?1, COUNT(*), ?2 FROM submissions WHERE key = ?1",
+            (key, stored.task.id),
         )
 
 

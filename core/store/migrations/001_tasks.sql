@@ -1,4 +1,5 @@
 -- Tasks, their runs and their log; what is on its way to agents and to people. Times are Unix time.
+-- Primary keys come first: SQLite 3.40 checks tables without rowid wrongly where they do not.
 
 CREATE TABLE tasks (
     number       INTEGER PRIMARY KEY AUTOINCREMENT,  -- newest is highest
@@ -53,9 +54,9 @@ CREATE TRIGGER tasks_recounted AFTER UPDATE OF status ON tasks WHEN old.status <
 END;
 
 CREATE TABLE runs (
-    id         TEXT    NOT NULL,              -- <task id>-<number>
     task_id    TEXT    NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
     number     INTEGER NOT NULL,
+    id         TEXT    NOT NULL,              -- <task id>-<number>
     agent      TEXT    NOT NULL,
     prompt     TEXT    NOT NULL,
     session_id TEXT,
@@ -116,8 +117,8 @@ CREATE INDEX questions_untold ON questions (task_id) WHERE told = 0;
 -- Which request made which tasks, so that a repeated one makes none.
 CREATE TABLE submissions (
     key     TEXT    NOT NULL,
-    task_id TEXT    NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
     number  INTEGER NOT NULL,
+    task_id TEXT    NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
     PRIMARY KEY (key, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX submissions_task ON submissions (task_id);
