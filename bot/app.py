@@ -148,6 +148,7 @@ class Bot:
             )
         while True:
             await self._conversation.forget_old()
+            await notes.forget_old(self._desk.settings)
             await asyncio.sleep(FORGET_EVERY_S)
 
     async def _connect(self) -> bool:
@@ -227,7 +228,7 @@ class Bot:
         )
         application.add_handler(MessageHandler(filters.TEXT, partial(notes.text, desk)))
         application.add_handler(
-            MessageHandler(filters.ALL & ~filters.StatusUpdate.ALL, partial(notes.unknown, desk))
+            MessageHandler(filters.ChatType.PRIVATE, partial(notes.unknown, desk))
         )
         application.add_error_handler(self._failed)
 

@@ -33,8 +33,11 @@ Rows = tuple[tuple[Button, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Card:
+    """`live`: it is not its message's last word."""
+
     text: Rich
     buttons: Rows = ()
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,14 @@
-"""Keeps the messages of running tasks true: derived from the event log, never queued.
+"""Keeps the messages of running tasks true: derived from tasks and their log, never queued.
 
-What always holds: whatever was missed while the hub was down is caught up with at the start, so
-no message says "working" about a task that is not; only the newest state is ever written.
+What always holds: at the start every message that was left at work is written afresh from the
+task's state, so none says "working" about a task that is not; only the newest state is written.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from functools import partial
 
@@ -24,7 +23,6 @@ from core.store.conversation import CardRow, Conversation
 
 log = logging.getLogger(__name__)
 
-SAVE_EVERY_S = 1.0
 AGAIN_S = 5.0
 
 
@@ -39,7 +37,7 @@ class Progress:
         self._seen = 0
 
     async def start(self) -> None:
-        self._seen = await self._conversation.position()
+        self._seen = await self._conversation.newest_event()
         for card in await self._conversation.live_cards():
             self._live.setdefault(card.task_id, []).append(card)
             self._show(card)
@@ -50,7 +48,6 @@ class Progress:
             self._following.cancel()
             with suppress(asyncio.CancelledError):
                 await self._following
-            await self._conversation.set_position(self._seen)
 
     async def watch(
         self,
@@ -101,13 +98,10 @@ class Progress:
                 await asyncio.sleep(AGAIN_S)
 
     async def _follow_from_here(self) -> None:
-        saved_at = time.monotonic()
-        async for event in self._engine.follow(since=self._seen):
-            await self._take(event)
-            self._seen = event.id
-            if time.monotonic() - saved_at >= SAVE_EVERY_S:
-                await self._conversation.set_position(self._seen)
-                saved_at = time.monotonic()
+        async with aclosing(self._engine.follow(since=self._seen)) as events:
+            async for event in events:
+                await self._take(event)
+                self._seen = event.id
 
     async def _take(self, event: Event) -> None:
         if (steps := self._steps.get(event.task_id)) is not None:
@@ -118,7 +112,7 @@ class Progress:
             self._show(card)
 
     def _show(self, card: CardRow) -> None:
-        """Write the newest state when the chat is quiet; settle the card when that is its last."""
+        """Write the newest state when the chat is quiet; settle the card when it was the last."""
         render = self._working if card.kind == "working" else self._question
         self._sender.refresh(
             card.chat_id, card.message_id, partial(render, card), partial(self._settle, card)
@@ -128,8 +122,11 @@ class Progress:
         task = await self._task(card.task_id)
         if task is None:
             return None
-        steps = Steps() if task.status in ENDED else await self._steps_of(task.id)
-        return working_card(task, steps, datetime.now(UTC))
+        if task.status not in ENDED:
+            return working_card(task, await self._steps_of(task.id), datetime.now(UTC))
+        # its own chat gets the result as a message that rings; another one finds it here
+        at_home = task.origin == f"telegram:{card.chat_id}"
+        return working_card(task, Steps()) if at_home else ended_card(task)
 
     async def _question(self, card: CardRow) -> Card | None:
         """None while it still waits for its answer."""
@@ -145,8 +142,8 @@ class Progress:
         return ended_card(task) if task and task.status in ENDED else None
 
     async def _settle(self, card: CardRow, shown: Card) -> None:
-        """It was written. Without buttons (stop it, answer it) that was its last word."""
-        if shown.buttons:
+        """It was written; unless it is still at work, that was its last word."""
+        if shown.live:
             return
         await self._conversation.settle_card(card)
         left = [other for other in self._live.pop(card.task_id, ()) if other != card]

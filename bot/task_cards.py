@@ -62,13 +62,13 @@ def working_card(task: Task, steps: Steps, now: datetime | None = None) -> Card:
         ],
         "\n\n",
     )
-    return Card(text, ((Button("⏹ Stop", "stop", task.id),),))
+    return Card(text, ((Button("⏹ Stop", "stop", task.id),),), live=True)
 
 
 def question_card(task: Task, question: Question) -> Card:
     heading = plain("🙋 ") + bold(shorten(question.text, 600)) + plain(f"\n{_short(task)}")
     detail = pre(fit(plain(question.detail), 1500).text) if question.detail else Rich()
-    until = plain(f"No answer by {question.expires_at:%H:%M} UTC means no.")
+    until = plain(f"No answer by {question.expires_at.astimezone():%H:%M} means no.")
     if question.kind is None:
         hint = plain("Tap one, or reply to this message in your own words.")
         if not question.options:

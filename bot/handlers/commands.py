@@ -35,12 +35,16 @@ class Command:
 async def start(desk: Desk, sent: Incoming, _argument: str | None) -> None:
     names = [project.name for project in desk.projects.all()]
     here = f"Projects: {', '.join(names)}." if names else NO_PROJECT
-    await desk.sender.send(sent.chat_id, Card(join([plain(HELLO), plain(here)], "\n\n")))
+    await desk.sender.send(
+        sent.chat_id, Card(join([plain(HELLO), plain(here)], "\n\n")), silent=True
+    )
 
 
 async def help_(desk: Desk, sent: Incoming, _argument: str | None) -> None:
     lines = [plain(f"/{command.name} – {command.description}") for command in COMMANDS]
-    await desk.sender.send(sent.chat_id, Card(join([plain(HELLO), join(lines)], "\n\n")))
+    await desk.sender.send(
+        sent.chat_id, Card(join([plain(HELLO), join(lines)], "\n\n")), silent=True
+    )
 
 
 async def projects(desk: Desk, sent: Incoming, _argument: str | None) -> None:

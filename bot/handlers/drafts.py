@@ -38,14 +38,14 @@ async def propose(desk: Desk, draft: Draft, heard: Heard) -> None:
     await show(desk, draft)
 
 
-async def show(desk: Desk, draft: Draft) -> Draft:
-    """In its message, or in a new one."""
+async def show(desk: Desk, draft: Draft) -> None:
+    """In its message, or in a new one. Saved before: its buttons may be tapped at once."""
+    await desk.conversation.save_draft(draft)
     card = draft_card(draft, await choices(desk, draft))
-    if draft.message_id is None or not await desk.sender.edit(
-        draft.chat_id, draft.message_id, card
-    ):
-        draft = replace(draft, message_id=await desk.sender.send(draft.chat_id, card))
-    return await desk.conversation.save_draft(draft)
+    shown = draft.message_id
+    if shown is None or not await desk.sender.edit(draft.chat_id, shown, card):
+        sent = await desk.sender.send(draft.chat_id, card, silent=True)
+        await desk.conversation.set_message(draft, sent)
 
 
 async def show_below(desk: Desk, draft: Draft) -> None:

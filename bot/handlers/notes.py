@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,14 @@ from telegram.constants import FileSizeLimit
 from bot.cards import Card, listening, note
 from bot.desk import Desk, incoming
 from bot.handlers import orders, routing
+from core.config import Settings
 from core.errors import GoferError, UserError
 from core.model import Heard, Project
 from core.store.conversation import Draft, DraftState
 
 LARGEST = FileSizeLimit.FILESIZE_DOWNLOAD.value
 SILENCE = "🎙 I heard no speech in this note, so nothing was started."
+DAY_S = 86_400.0
 LONG_NOTE_S = 20  # from here on its progress is shown
 SUFFIXES = {"voice": ".ogg", "video_note": ".mp4", "video": ".mp4", "audio": ".audio"}
 
@@ -26,9 +29,9 @@ SUFFIXES = {"voice": ".ogg", "video_note": ".mp4", "video": ".mp4", "audio": ".a
 async def text(desk: Desk, update: Update, _context: object) -> None:
     message, sent = update.effective_message, incoming(update)
     assert message is not None
-    if await routing.resumed(desk, sent) or await desk.conversation.draft(sent.update_id):
+    if await routing.resumed(desk, sent):
         return
-    words = message.text or ""
+    words = (message.text or "").replace(f"@{desk.bot.username}", "").strip()
     project = await _project(desk, sent.chat_id)
     if sent.forwarded:
         understood = Heard(words, words, None, 0, 0)
@@ -53,8 +56,6 @@ async def voice(desk: Desk, update: Update, _context: object) -> None:
             sent.chat_id, listening(draft.id), silent=True, reply_to=sent.message_id
         )
         draft = await desk.conversation.save_draft(replace(draft, message_id=message_id))
-    if draft.state is not DraftState.HEARING:
-        return
     try:
         understood = await _hear(desk, update, draft)
     except GoferError as error:
@@ -71,6 +72,18 @@ async def voice(desk: Desk, update: Update, _context: object) -> None:
 
 async def unknown_command(desk: Desk, update: Update, _context: object) -> None:
     await orders.say(desk, incoming(update), "I do not know that command; /help lists them.")
+
+
+async def forget_old(settings: Settings) -> None:
+    """Audio is kept as long as transcripts are."""
+    before = time.time() - settings.keep_transcripts_days * DAY_S
+
+    def remove() -> None:
+        for file in (settings.home / "attachments").glob("*"):
+            if file.stat().st_mtime < before:
+                file.unlink(missing_ok=True)
+
+    await asyncio.to_thread(remove)
 
 
 async def unknown(desk: Desk, update: Update, _context: object) -> None:

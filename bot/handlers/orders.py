@@ -78,7 +78,7 @@ async def confirm(desk: Desk, sent: Incoming, action: str, task_id: str) -> None
         "undo": confirm_card(task, "Undo its last step?", "↩️ Undo", "undo"),
         "discard": confirm_card(task, "Discard this?", "🗑 Discard", "discard_yes"),
     }[action]
-    await desk.sender.send(sent.chat_id, card, reply_to=sent.message_id)
+    await desk.sender.send(sent.chat_id, card, silent=True, reply_to=sent.message_id)
 
 
 async def running_tasks(desk: Desk, chat_id: int, also: str | None) -> list[Task]:

@@ -44,8 +44,8 @@ async def merge(desk: Desk, tap: Tap, how: str = "merge") -> str | None:
     try:
         task = await desk.engine.merge(task.id, expected_head=task.head or "", how=how, by=tap.by)
     except MergeConflict as conflict:
-        await desk.sender.send(tap.chat_id, conflict_card(task, str(conflict)))
-        return None
+        await desk.sender.send(tap.chat_id, conflict_card(task, str(conflict)), silent=True)
+        return "It does not merge cleanly."
     await _show(desk, tap, task)
     return "Merged."
 
@@ -75,7 +75,7 @@ async def resolve(desk: Desk, tap: Tap) -> str | None:
 async def pull_request(desk: Desk, tap: Tap) -> str | None:
     task = await _as_shown(desk, tap)
     plan = await desk.engine.pull_request_plan(task.id)
-    await desk.sender.send(tap.chat_id, plan_card(task, plan))
+    await desk.sender.send(tap.chat_id, plan_card(task, plan), silent=True)
     return None
 
 

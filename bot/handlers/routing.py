@@ -33,9 +33,15 @@ async def take(desk: Desk, sent: Incoming, draft: Draft, understood: Heard) -> N
 async def resumed(desk: Desk, sent: Incoming) -> bool:
     """True: it was taken for something already, before a crash, and that is done now."""
     route = await desk.conversation.route(sent.update_id)
-    if route is None or route.kind == "draft":
-        return False
-    await _act(desk, sent, route)
+    draft = await desk.conversation.draft(sent.update_id)
+    if draft is not None and draft.state is DraftState.OPEN:
+        await drafts.show(desk, draft)
+    elif route is not None and route.kind != "draft":
+        if draft is not None and draft.state is DraftState.HEARING:
+            await close(desk, draft, heard(route.words))
+        await _act(desk, sent, route)
+    else:
+        return draft is not None and draft.state is not DraftState.HEARING
     return True
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from bot.cards import Card, note
 from bot.desk import Desk
 from bot.task_cards import state_card, task_list
-from bot.text import markdown, pages, pre
+from bot.text import LIMIT, markdown, pages, pre
 from core.model import ENDED, Task
+from core.redact import redact
 from core.store.conversation import CardRow
 
 PAGES = 3  # a longer diff goes as a file, its beginning as text
+LARGEST_FILE = 45_000_000  # bytes; Telegram takes 50 MB
 
 
 async def send_task(desk: Desk, chat_id: int, task: Task) -> None:
@@ -29,18 +31,24 @@ async def update_task(desk: Desk, chat_id: int, message_id: int, task: Task) -> 
 
 async def send_diff(desk: Desk, chat_id: int, task: Task, *, reply_to: int) -> None:
     """As text, page by page; the whole as a patch file when that would be many."""
-    text = await desk.engine.diff(task.id)
+    text = redact(await desk.engine.diff(task.id))
     if not text.strip():
         await desk.sender.send(chat_id, note("There is no change to show."), silent=True)
         return
-    split = pages(pre(text, "diff"))
+    split = pages(pre(text[: (PAGES + 1) * LIMIT], "diff"))
     whole = len(split) <= PAGES
     for page in split if whole else split[:1]:
         await send_page(desk, chat_id, Card(page), task.id, reply_to=reply_to)
     if not whole:
-        caption = "The beginning is above; this is all of it."
-        name = f"{task.id}.patch"
-        await desk.sender.document(chat_id, name, text.encode(), caption, reply_to=reply_to)
+        await _send_patch(desk, chat_id, task, text.encode(), reply_to)
+
+
+async def _send_patch(desk: Desk, chat_id: int, task: Task, patch: bytes, reply_to: int) -> None:
+    if len(patch) > LARGEST_FILE:
+        await desk.sender.send(chat_id, note(f"It goes on: gofer diff {task.id}"), silent=True)
+        return
+    caption = "The beginning is above; this is all of it."
+    await desk.sender.document(chat_id, f"{task.id}.patch", patch, caption, reply_to=reply_to)
 
 
 async def send_answer(desk: Desk, chat_id: int, task: Task) -> None:

@@ -44,7 +44,7 @@ async def test_a_text_becomes_a_merged_branch(bot_house: BotHouse) -> None:
         assert "🎉 Merged into main" in result.text
         assert result.labels == [["📄 Diff", "↩️ Undo merge"]]
         assert bot_house.checkout.git("show", "main:src/price.py") == "PRICE = 2"
-        assert len([m for m in telegram.chat(phone.chat_id) if not m.silent]) == 2
+        assert [m for m in telegram.chat(phone.chat_id) if not m.silent] == [result]
 
         assert await phone.taps(result, "Undo merge") == "The merge is undone."
         assert bot_house.checkout.git("show", "main:src/price.py") == "PRICE = 1"

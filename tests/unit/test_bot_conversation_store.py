@@ -86,10 +86,3 @@ async def test_forgetting_keeps_what_is_pending_live_or_recent(conversation: Con
     assert await conversation.pending_updates() == [(7, "seven")]
     assert await conversation.live_cards() == [card]
     assert await conversation.draft(5) is not None
-
-
-async def test_the_position_is_kept(conversation: Conversation) -> None:
-    assert await conversation.position() == 0
-    await conversation.set_position(12)
-    await conversation.set_position(13)
-    assert await conversation.position() == 13
