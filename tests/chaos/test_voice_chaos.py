@@ -17,7 +17,9 @@ EVERY = 50  # a real note in between
 
 
 async def test_every_broken_file_is_answered_and_the_next_note_is_heard(tmp_path: Path) -> None:
-    hearing = Transcriber(model="tiny.en", cache=tmp_path, repositories=Nothing(), projects=list)
+    hearing = Transcriber(
+        model="tiny.en", cache=tmp_path, repositories=ShopSources(), projects=list
+    )
     answered = 0
     refusals: list[str] = []
     try:
