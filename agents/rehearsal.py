@@ -197,6 +197,7 @@ class Rehearsal:
         try:
             self.act(list(steps))
         except Interrupted:
+            self.said = ""
             self.result(before, "error_during_execution", terminal_reason="aborted_tools")
         except TurnFailed as error:
             self.assistant({"type": "text", "text": str(error)}, error="server_error")
@@ -211,6 +212,8 @@ class Rehearsal:
                 self.steps += 1
                 self.perform[kind](what)
             self.pipes.drain()
+            if steps and "wait" in steps[0]:
+                continue  # that step hears what was said
             for text in self.pipes.told():
                 steps += scripted(text) or [{"text": f"Heard: {text}"}]
 
