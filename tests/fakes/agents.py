@@ -195,6 +195,11 @@ class ScriptedAgents:
     def alive(self) -> list[str]:
         return [name for name, agent in self.processes.items() if not agent.over]
 
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """What plays the processes."""
+        return {agent.task for agent in self.processes.values() if agent.task is not None}
+
     async def available(self) -> Sequence[AgentInfo]:
         return [AgentInfo(name, "scripted", installed=True, version="1") for name in self.names]
 

@@ -73,6 +73,15 @@ class Hall:
         await self.engine.stop(drain=drain)
         await self.database.close()
 
+    async def crash(self) -> None:
+        """The hub stops where it stands; only what is on disk and the agents go on."""
+        its_own = asyncio.all_tasks() - self.agents.tasks - {asyncio.current_task()}
+        for task in its_own:
+            task.cancel()
+        await asyncio.wait(its_own)
+        self.engine._lock.release()
+        await self.database.close()
+
     async def close(self) -> None:
         await self.leave()
         await self.agents.close()
