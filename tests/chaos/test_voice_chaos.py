@@ -8,6 +8,7 @@ import pytest
 
 from core.errors import UserError
 from tests import recordings
+from tests.fakes.shop import ShopSources
 from voice.transcriber import Transcriber
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1_800)]
