@@ -222,7 +222,7 @@ class Engine:
 
     async def _merge(self, task_id: str, expected_head: str, how: str, by: str) -> Task:
         parts = self._parts
-        await self._scheduler.finished(task_id)
+        await self._process_gone(task_id)
         task = await reviews.decide(
             parts, task_id, "merge", by=by, expected_head=expected_head, how=how
         )
@@ -271,8 +271,13 @@ class Engine:
 
     async def _decide(self, task_id: str, kind: str, *, by: str, **args: Any) -> Task:
         task_id = await self._full_id(task_id)
-        await self._scheduler.finished(task_id)
+        await self._process_gone(task_id)
         return await self._whole(reviews.decide(self._parts, task_id, kind, by=by, **args))
+
+    async def _process_gone(self, task_id: str) -> None:
+        """The record of a task may end a moment before its process does."""
+        if (await self._load(task_id)).status in ENDED:
+            await self._scheduler.finished(task_id)
 
     # --- reading ---------------------------------------------------------------------------------
 
