@@ -30,11 +30,13 @@ def state(task: Json) -> str:
 
 
 def line(task: Json) -> str:
+    task = plain(task)
     return f"{task['id']}  {state(task)}  {task['project']}  {task['title']}"
 
 
 def summary(task: Json) -> str:
     """One task on one screen: what was asked, what came of it, what can be done next."""
+    task = plain(task)
     rows = [click.style(task["title"], bold=True), f"{task['id']} · {state(task)}"]
     rows.append(f"project {task['project']} · agent {task['agent']}")
     if task["branch"]:
@@ -91,7 +93,7 @@ def next_step(task: Json) -> str | None:
 
 
 def diff(text: str) -> str:
-    return "\n".join(_coloured(row) for row in text.splitlines())
+    return "\n".join(_coloured(row) for row in plain(text).splitlines())
 
 
 def _coloured(row: str) -> str:
@@ -103,17 +105,28 @@ def _coloured(row: str) -> str:
 
 def event(entry: Json) -> str | None:
     """One line (or a few) for an event; None for those a person need not see."""
-    payload = entry["payload"]
-    words = _event_words(entry["type"], payload.get("kind", ""), payload)
+    payload = plain(entry["payload"])
+    words = _event_words(payload.get("kind", ""), payload)
     return f"{entry['at'][11:19]}  {words}" if words else None
 
 
-def _event_words(type_: str, kind: str, p: Json) -> str | None:
+_WORDS = {
+    "submitted": "submitted for {agent}",
+    "run": "{agent} starts",
+    "retry": "tries again ({message})",
+    "fix": "the check is red; fixing turn {attempt} of {of}",
+    "steer": "told by {by}: {text}",
+    "review": "review: {state} (by {by})",
+    "text": "{text}",
+    "note": "{text}",
+    "edit": "edits {path}",
+    "answer": "{decision} (by {by})",
+    "completed": "ended: {outcome}",
+}
+
+
+def _event_words(kind: str, p: Json) -> str | None:
     match kind:
-        case "submitted":
-            return f"submitted for {p['agent']}"
-        case "run":
-            return f"{p['agent']} starts"
         case "status":
             return click.style(p["status"], fg=_COLOURS.get(p["status"], "cyan"))
         case "plan":
@@ -126,31 +139,30 @@ def _event_words(type_: str, kind: str, p: Json) -> str | None:
             return _check(kind, p)
         case "checkpoint":
             return f"checkpoint {p['head'][:10]}"
-        case "retry":
-            return f"tries again ({p['message']})"
-        case "fix":
-            return f"the check is red; fixing turn {p['attempt']} of {p['of']}"
-        case "steer":
-            return f"told by {p['by']}: {p['text']}"
-        case "review":
-            return f"review: {p['state']} (by {p['by']})"
-        case "text" | "note":
-            return str(p["text"])
-        case "edit":
-            return f"edits {p['path']}"
         case "command":
             code = p["exit_code"]
             return f"$ {p['command']}" + (f"  → {code}" if code is not None else "")
         case "question":
             return click.style(f"asks: {p['text']}", fg="magenta")
-        case "answer":
-            return f"{p['decision']} (by {p['by']})"
         case "error":
             return click.style(f"error: {p['message']}", fg="red")
-        case "completed":
-            return f"ended: {p['outcome']}"
+        case _ if kind in _WORDS:
+            return _WORDS[kind].format_map(p)
         case _:  # thinking, usage, and kinds that a newer hub may add
             return None
+
+
+def plain(value: Any) -> Any:
+    """Without control characters: what an agent says must not steer the owner's terminal."""
+    match value:
+        case str():
+            return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in value)
+        case list():
+            return [plain(item) for item in value]
+        case dict():
+            return {key: plain(item) for key, item in value.items()}
+        case _:
+            return value
 
 
 def _tool(p: Json) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,10 @@ def tasks(
     elif not found:
         click.echo('No tasks yet. Give one: gofer run "fix the typo in README"')
     else:
-        rows = [[t["id"], display.state(t), t["project"], t["agent"], t["title"]] for t in found]
+        rows = [
+            [t["id"], display.state(t), t["project"], t["agent"], t["title"]]
+            for t in map(display.plain, found)
+        ]
         click.echo(display.table(rows))
 
 
@@ -159,7 +163,12 @@ def diff(ctx: click.Context, task: str, path: str | None, as_json: bool) -> None
     """Show what a task changed, all of it or one file (PATH)."""
     with open_hub(settings_of(ctx)) as hub:
         text = hub.call("diff", task=task, path=path)
-    display.print_json({"diff": text}) if as_json else click.echo(display.diff(text))
+    if as_json:
+        display.print_json({"diff": text})
+    elif sys.stdout.isatty():
+        click.echo(display.diff(text))
+    else:
+        click.echo(text, nl=False)  # as git made it, for `git apply`
 
 
 @click.command()

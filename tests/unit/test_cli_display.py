@@ -1,0 +1,48 @@
+"""What people see in a terminal: complete, and harmless whatever an agent says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import pytest
+
+from cli import display
+
+EVIL = "ok\x1b]0;owned\x07\x1b[2J\r\x9b31m"
+
+
+def entry(**payload: Any) -> dict[str, Any]:
+    return {"at": "2026-11-24T10:11:12.000Z", "type": "output", "payload": payload}
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        ({"kind": "text", "text": "Hello {braces}"}, "Hello {braces}"),
+        ({"kind": "submitted", "agent": "claude", "prompt": "x"}, "submitted for claude"),
+        ({"kind": "command", "command": "ls", "exit_code": None}, "$ ls"),
+        ({"kind": "command", "command": "ls", "exit_code": 2}, "$ ls  → 2"),
+        ({"kind": "steer", "by": "cli", "text": "faster"}, "told by cli: faster"),
+        ({"kind": "completed", "outcome": "failed"}, "ended: failed"),
+    ],
+)
+def test_an_event_is_a_line_with_its_time(payload: dict[str, Any], words: str) -> None:
+    shown = display.event(entry(**payload))
+    assert shown is not None
+    assert click.unstyle(shown) == f"10:11:12  {words}"
+
+
+@pytest.mark.parametrize("kind", ["thinking", "usage", "a kind of the future"])
+def test_what_a_person_need_not_see_is_left_out(kind: str) -> None:
+    assert display.event(entry(kind=kind, text="x")) is None
+
+
+def test_an_agent_cannot_steer_the_terminal() -> None:
+    shown = display.event(entry(kind="text", text=EVIL))
+    assert shown is not None
+    for text in (shown, display.diff(f"+{EVIL}\n")):
+        for control in "\x07\r\x9b":
+            assert control not in text
+        assert "\x1b]" not in text
+        assert "\x1b[2J" not in text
