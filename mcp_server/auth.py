@@ -34,7 +34,8 @@ def token_place(settings: Settings) -> str:
     """Where its owner finds the token, in words."""
     if settings.mcp_token is not None:
         return "GOFER_MCP_TOKEN"
-    return str(settings.home / TOKEN_FILE)
+    file = settings.home / TOKEN_FILE
+    return str(file) if file.exists() else f"{file} (made at the first start)"
 
 
 def _generated(file: Path) -> str:
