@@ -7,10 +7,11 @@ import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiosqlite
 import pytest
 
 from core.errors import UserError
-from core.store.database import Database
+from core.store.database import MIGRATIONS, Database, _migrate
 
 
 @pytest.fixture
@@ -112,3 +113,30 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"not a database, " * 1000)
     with pytest.raises(UserError, match="cannot be used"):
         await Database.open(path)
+
+
+async def test_a_file_locked_by_another_process_delays_writes_and_no_reads(
+    database: Database,
+) -> None:
+    other = sqlite3.connect(database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writing = asyncio.create_task(put(database, "a"))
+    assert await texts(database) == []
+    assert not writing.done()
+    other.execute("COMMIT")
+    other.close()
+    await writing
+    assert await texts(database) == ["a"]
+
+
+async def test_a_database_migrated_step_by_step_equals_a_fresh_one(tmp_path: Path) -> None:
+    schema = "SELECT type, name, sql FROM sqlite_master ORDER BY type, name"
+    fresh = await Database.open(tmp_path / "fresh.db")
+    for upto in sorted(int(file.name[:3]) for file in MIGRATIONS.glob("*.sql")):
+        async with aiosqlite.connect(tmp_path / "old.db", isolation_level=None) as connection:
+            await _migrate(connection, tmp_path / "old.db", upto)
+    migrated = await Database.open(tmp_path / "old.db")
+    as_rows = [[tuple(row) for row in await one.read(schema)] for one in (fresh, migrated)]
+    assert as_rows[0] == as_rows[1]
+    await fresh.close()
+    await migrated.close()
