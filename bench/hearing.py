@@ -22,7 +22,8 @@ from pathlib import Path
 from faster_whisper import WhisperModel
 from rapidfuzz.distance import Levenshtein
 
-sys.path[0] = str(Path(__file__).parent / "voice")  # whose name is that of the package, too
+sys.path.pop(0)  # has a folder named as the package
+sys.path.insert(0, str(Path(__file__).parent / "voice"))
 from notes import load_notes
 
 from voice import audio, models, whisper
