@@ -1,121 +1,64 @@
-"""How well notes were heard: the measures, and the table that is printed.
+"""How well notes are heard: raw faster-whisper beside Gofer, in one run, as a table.
 
-    python bench/voice/score.py [--model FOLDER] [--part held-out|tuning|all] [--cache FILE]
+    python bench/voice/score.py --model FOLDER [--part held-out|tuning|all] [--show]
+    python bench/voice/score.py --words FILE …     # matching alone, on words heard before
 
-Hears every note twice with the same model and threads: raw faster-whisper with voice activity
-detection, and Gofer's own transcriber with the note's repository. `--cache` keeps the raw words
-in a file and scores matching alone on them, without hearing anything again.
+Both hear every note with the same model: faster-whisper as it comes, with voice activity detection,
+and Gofer's transcriber with the note's repository. `--words` keeps the raw words in a file (made
+with `--model` where missing) and scores matching and intent on them in a few seconds.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
-import statistics
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from notes import Note, Repository, load_notes, load_repositories, symbols_of
+from measures import Result, measures, print_table, show
+from notes import Note, Repository, load_notes, load_repositories
 
-from core.model import HeardWord, TrackedFile
-from voice.understanding import understand
-from voice.vocabulary import Vocabulary
+from core.model import Heard, Project, TrackedFile
+from voice.transcriber import Transcriber
 
 TEMPLATES = ("bug_fix", "react_component", "unit_tests", "refactor", "question")
 AGENTS = ("claude", "codex", "gemini", "opencode")
+SYMBOLS_S = 2.0  # by then the few files have been read in the background
+STUBS = {"py": "def {}(): ...\n", "go": "func {}() {{}}\n"}  # how a file defines a symbol
+STUB = "export function {}() {{}}\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What one way of hearing made of one note."""
+class Sources:
+    """The made-up repositories, as the transcriber asks for them."""
 
-    text: str
-    seconds: float
-    template: str | None = None
-    slots: Mapping[str, Any] = field(default_factory=dict)
-    replaced: int = 0
+    def __init__(self, repositories: Mapping[str, Repository]) -> None:
+        self._repositories = repositories
 
+    async def tracked_files(self, project: Project) -> Sequence[TrackedFile]:
+        return [TrackedFile(path, path) for path in self._repositories[project.name].files]
 
-def tokens_of(text: str) -> list[str]:
-    words = (word.strip(".,;:!?\"'()") for word in text.split())
-    return [word for word in words if word]
+    async def read_blobs(self, project: Project, blobs: Sequence[str]) -> Mapping[str, bytes]:
+        files = self._repositories[project.name].files
+        return {path: self._content(path, files[path]) for path in blobs}
 
+    async def branches(self, project: Project) -> Sequence[str]:
+        return self._repositories[project.name].branches
 
-def edits(expected: Sequence[str], got: Sequence[str]) -> int:
-    """Levenshtein distance in words."""
-    row = list(range(len(got) + 1))
-    for one in expected:
-        last, row[0] = row[0], row[0] + 1
-        for place, other in enumerate(got, start=1):
-            last, row[place] = (
-                row[place],
-                min(row[place] + 1, row[place - 1] + 1, last + (one != other)),
-            )
-    return row[-1]
+    @staticmethod
+    def _content(path: str, symbols: Sequence[str]) -> bytes:
+        stub = STUBS.get(path.rpartition(".")[2], STUB)
+        return "".join(stub.format(symbol) for symbol in symbols).encode()
 
 
-def share(hits: Iterable[bool]) -> str:
-    seen = list(hits)
-    return f"{100 * sum(seen) / len(seen):5.1f} % of {len(seen)}" if seen else "–"
-
-
-def measures(notes: Sequence[Note], results: Mapping[str, Result]) -> dict[str, str]:
-    spoken = [(note, results[note.id]) for note in notes if not note.sound]
-    quiet = [results[note.id] for note in notes if note.sound]
-    ordinary = [result for note, result in spoken if note.ordinary]
-
-    def exact(kind: str) -> str:
-        return share(
-            name.written in tokens_of(result.text)
-            for note, result in spoken
-            for name in note.names
-            if name.kind == kind
-        )
-
-    wrong = sum(
-        edits(_lower(tokens_of(note.written)), _lower(tokens_of(result.text)))
-        for note, result in spoken
-    )
-    words = sum(len(tokens_of(note.written)) for note, _ in spoken)
-    return {
-        "paths written exactly": exact("path"),
-        "identifiers written exactly": exact("identifier"),
-        "new names as asked for": exact("new name"),
-        "word error rate": f"{100 * wrong / words:5.1f} %",
-        "names put into ordinary sentences": share(bool(r.replaced) for r in ordinary),
-        "silence and noise answered as such": share(not r.text for r in quiet),
-        "right template": share(note.template == r.template for note, r in spoken),
-        "right slots": share(
-            str(r.slots.get(slot, "")) == value
-            for note, r in spoken
-            for slot, value in note.slots.items()
-        ),
-        "median seconds per note": f"{statistics.median(r.seconds for _, r in spoken):5.2f}",
-    }
-
-
-def _lower(words: Iterable[str]) -> list[str]:
-    return [word.lower() for word in words]
-
-
-def vocabulary_of(repository: Repository) -> Vocabulary:
-    files = [TrackedFile(path, path) for path in repository.files]
-    vocabulary = Vocabulary.of_paths(files, branches=repository.branches)
-    return vocabulary.with_symbols(symbols_of(repository))
-
-
-Words = Sequence[HeardWord]
-
-
-def raw_words(model: str, notes: Sequence[Note]) -> dict[str, tuple[list[HeardWord], float]]:
-    """What plain faster-whisper hears, with its seconds."""
+def raw_words(model: str, notes: Sequence[Note]) -> dict[str, tuple[str, float]]:
+    """What plain faster-whisper writes, with its seconds."""
     from faster_whisper import WhisperModel
 
-    whisper = WhisperModel(model, device="cpu", compute_type="int8", cpu_threads=2)
-    heard: dict[str, tuple[list[HeardWord], float]] = {}
+    whisper = WhisperModel(model, device="cpu", compute_type="int8")
+    heard: dict[str, tuple[str, float]] = {}
     for note in notes:
         began = time.perf_counter()
         segments, _ = whisper.transcribe(
@@ -125,93 +68,86 @@ def raw_words(model: str, notes: Sequence[Note]) -> dict[str, tuple[list[HeardWo
             word_timestamps=True,
             condition_on_previous_text=False,
         )
-        words = [
-            HeardWord(word.word, word.start, word.end, word.probability)
-            for segment in segments
-            for word in segment.words or ()
-        ]
-        heard[note.id] = words, time.perf_counter() - began
+        text = "".join(segment.text for segment in segments)
+        heard[note.id] = text, time.perf_counter() - began
     return heard
 
 
-def cached(file: Path, hear: Callable[[], Mapping[str, tuple[list[HeardWord], float]]]) -> Any:
+def remembered(file: Path, model: str) -> Mapping[str, tuple[str, float]]:
     if not file.exists():
-        rows = {
-            id: [seconds, [[w.word, w.start, w.end, w.probability] for w in words]]
-            for id, (words, seconds) in hear().items()
-        }
-        file.write_text(json.dumps(rows), "utf-8")
-    rows = json.loads(file.read_text("utf-8"))
-    return {
-        id: ([HeardWord(*word) for word in words], seconds) for id, (seconds, words) in rows.items()
-    }
+        file.write_text(json.dumps(raw_words(model, load_notes())), "utf-8")
+    return {id: (text, seconds) for id, (text, seconds) in json.loads(file.read_text()).items()}
 
 
-def understood(note: Note, words: Words, vocabulary: Vocabulary) -> Result:
-    began = time.perf_counter()
-    meant = understand(
-        words,
-        vocabulary,
-        projects=("storefront", "ledger", "fleet"),
-        templates=TEMPLATES,
-        agents=AGENTS,
-        language=note.language,
-    )
+async def by_gofer(
+    model: str, notes: Sequence[Note], raw: Mapping[str, tuple[str, float]] | None
+) -> dict[str, Result]:
+    """Hear the notes with their repositories; with `raw`, only understand what was heard."""
+    sources = Sources(load_repositories())
+    with tempfile.TemporaryDirectory() as cache:
+        projects = {name: Project(name, Path(cache)) for name in load_repositories()}
+        transcriber = Transcriber(
+            model=model,
+            cache=Path(cache),
+            repositories=sources,
+            projects=lambda: list(projects.values()),
+            templates=TEMPLATES,
+            agents=AGENTS,
+        )
+        try:
+            for project in projects.values():
+                await transcriber.warm(project)
+            await asyncio.sleep(SYMBOLS_S)
+            if raw is None:
+                await transcriber.load()
+            results = {}
+            for note in notes:
+                project = projects[note.repository]
+                if raw is None:
+                    heard = await transcriber.hear(
+                        note.audio, project=project, language=note.language
+                    )
+                else:
+                    heard = await transcriber.understand(raw[note.id][0], project=project)
+                results[note.id] = result_of(heard)
+            return results
+        finally:
+            await transcriber.close()
+
+
+def result_of(heard: Heard) -> Result:
     return Result(
-        meant.text,
-        time.perf_counter() - began,
-        meant.intent.template,
-        meant.intent.slots,
-        len(meant.replacements),
+        heard.text,
+        heard.seconds,
+        heard.intent.template,
+        heard.intent.slots,
+        len(heard.replacements),
     )
-
-
-def print_table(columns: Mapping[str, Mapping[str, str]]) -> None:
-    names = list(columns)
-    print("| | " + " | ".join(names) + " |")
-    print("| --- |" + " --- |" * len(names))
-    for measure in columns[names[0]]:
-        print(f"| {measure} | " + " | ".join(columns[name][measure] for name in names) + " |")
-
-
-def show(notes: Sequence[Note], results: Mapping[str, Result]) -> None:
-    """What went wrong, note by note."""
-    for note in notes:
-        result = results[note.id]
-        missing = [n.written for n in note.names if n.written not in tokens_of(result.text)]
-        if missing or (note.ordinary and result.replaced) or note.template != result.template:
-            print(
-                f"{note.id} {result.text}\n   missing {missing}; {result.template} {result.slots}"
-            )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="", help="folder of a faster-whisper model")
     parser.add_argument("--part", choices=("held-out", "tuning", "all"), default="held-out")
-    parser.add_argument("--cache", type=Path, help="file of raw words, made where missing")
+    parser.add_argument("--words", type=Path, help="file of raw words, made where missing")
     parser.add_argument("--show", action="store_true", help="print what went wrong")
+    parser.add_argument("--english", action="store_true", help="leave other languages out")
     options = parser.parse_args()
-    notes = [note for note in load_notes() if options.model or note.language == "en"]
     notes = [
         note
-        for note in notes
-        if options.part == "all" or note.held_out == (options.part == "held-out")
+        for note in load_notes()
+        if (options.part == "all" or note.held_out == (options.part == "held-out"))
+        and (note.language == "en" or not options.english)
     ]
-    every = load_notes()
-    heard = cached(options.cache, lambda: raw_words(options.model, every))
-    vocabularies = {name: vocabulary_of(repo) for name, repo in load_repositories().items()}
-    raw = {
-        note.id: Result("".join(w.word for w in heard[note.id][0]), heard[note.id][1])
-        for note in notes
-    }
-    ours = {
-        note.id: understood(note, heard[note.id][0], vocabularies[note.repository])
-        for note in notes
-    }
+    words = remembered(options.words, options.model) if options.words else None
+    heard = words or raw_words(options.model, notes)
+    raw = {note.id: Result(*heard[note.id]) for note in notes}
+    ours = asyncio.run(by_gofer(options.model, notes, words))
     if options.show:
         show(notes, ours)
-    print_table({"raw": measures(notes, raw), "repository-aware": measures(notes, ours)})
+    print_table({"raw": measures(notes, raw), "Gofer": measures(notes, ours)})
 
 
 if __name__ == "__main__":
