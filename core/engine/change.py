@@ -50,6 +50,7 @@ class Change:
         self.tx = tx
         self.now = datetime.now(UTC)
         self.stored = stored
+        self.seq = stored.last_seq  # of the newest event
         self._before = stored
         self._events: list[events.NewEvent] = []
         self._deliveries: list[tuple[str, Mapping[str, Any]]] = []
@@ -84,12 +85,11 @@ class Change:
 
     def log(self, type_: EventType, kind: str, **payload: Any) -> int:
         """Append an event. Returns its `seq`."""
-        seq = self.stored.last_seq + 1
+        self.seq += 1
         masked = {name: clean(value) for name, value in payload.items()}
-        event = events.NewEvent(seq, self.run.id, type_, {"kind": kind, **masked}, self.now)
+        event = events.NewEvent(self.seq, self.run.id, type_, {"kind": kind, **masked}, self.now)
         self._events.append(event)
-        self.stored = replace(self.stored, last_seq=seq)
-        return seq
+        return self.seq
 
     def notify(self, kind: str, **payload: Any) -> None:
         """Tell the task's destinations. The task itself is added as it will be stored."""
@@ -123,7 +123,8 @@ class Change:
         self.notify("finished")
 
     async def write(self, parts: Parts, *, created: bool = False, key: str | None = None) -> None:
-        if self._events or self.stored != self._before:
+        self.stored = replace(self.stored, last_seq=self.seq)
+        if self.stored != self._before:
             self.set(updated_at=self.now)
         if created:
             await tasks.insert(self.tx, self.stored, key)

@@ -35,7 +35,7 @@ async def ask(parts: Parts, made: Change, request: Request) -> None:
     match verdict:
         case Verdict.ALLOW:
             asked = replace(asked, decision=Decision.ALLOW, by=RULE)
-            await mail.put_question(made.tx, task.id, asked, made.stored.last_seq)
+            await mail.put_question(made.tx, task.id, asked, made.seq)
         case Verdict.DENY:
             asked = replace(asked, decision=Decision.DENY, by=RULE, text=PROTECTED)
             await mail.put_question(made.tx, task.id, asked, _log_question(made, asked))

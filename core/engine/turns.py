@@ -98,7 +98,8 @@ def _log(made: Change, event: AgentEvent) -> None:
     if type_ is not EventType.OUTPUT:
         made.log(type_, kind, **payload)
         return
-    made.set_run_state(turn=None)  # a message that crossed the turn's end has begun the next one
+    if made.stored.run_state.turn is not None:  # a message crossed its end and began the next one
+        made.set_run_state(turn=None)
     before = made.stored.run_state.stored_output
     if before <= MOST_STORED:
         size = sum(len(value) for value in payload.values() if isinstance(value, str))
