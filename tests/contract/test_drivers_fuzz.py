@@ -81,7 +81,7 @@ def mutate(lines: list[bytes], data: st.DataObject) -> list[bytes]:
 
 @pytest.mark.parametrize("name", ALL)
 @settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     database=None,
     derandomize=True,
@@ -111,7 +111,7 @@ def test_no_mutated_recording_breaks_a_driver(name: str, data: st.DataObject) ->
 
 
 @pytest.mark.parametrize("protocol", ["claude", "codex", "acp"])
-@settings(max_examples=100, deadline=None, database=None, derandomize=True)
+@settings(max_examples=50, deadline=None, database=None, derandomize=True)
 @given(lines=st.lists(st.binary(max_size=40) | JUNK.map(lambda junk: json.dumps(junk).encode())))
 def test_noise_breaks_no_driver(protocol: str, lines: list[bytes]) -> None:
     driver = make_driver(protocol)
