@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from core.model import Heard, Intent, Replacement
 from tests.fakes.bot_house import BotHouse
+from tests.fakes.telegram import DEADLINE_S
 
 HEARD = Heard(
     "Fix src/price.py", "fix source slash price", "en", 3.0, 0.1,
@@ -97,7 +100,7 @@ async def test_a_note_can_be_cancelled_while_it_is_heard(bot_house: BotHouse) ->
     async with bot_house.running():
         await phone.speaks(b"too long")
         listening = await phone.sees("Listening", button="Cancel")
-        await bot_house.telegram.until(lambda: bot_house.hearing.heard, "the note to be heard")
+        await asyncio.wait_for(bot_house.hearing.begun.wait(), DEADLINE_S)
         await phone.writes("/tasks")  # the chat is not held up by it
         await phone.sees("No tasks yet.")
         assert await phone.taps(listening, "Cancel") == "Dropped."

@@ -14,14 +14,15 @@ from core.model import Heard, Intent, Project
 class ScriptedHearing:
     """`understood` says what a text means where it is more than its words.
 
-    A note that is `b""` is silence, one that starts with `b"\\xff"` is no audio. While `hold` is
-    set, notes wait for it to be cleared.
+    A note that is `b""` is silence, one that starts with `b"\\xff"` is no audio. `begun` is
+    set by the first note; while `go_on` is cleared, notes wait.
     """
 
     def __init__(self, understood: Mapping[str, Heard] | None = None) -> None:
         self.understood = dict(understood or {})
         self.heard: list[Path] = []
         self.corrected: list[tuple[str, str, str]] = []
+        self.begun = asyncio.Event()
         self.go_on = asyncio.Event()
         self.go_on.set()
 
@@ -35,6 +36,7 @@ class ScriptedHearing:
         on_progress: Callable[[float], None] | None = None,
     ) -> Heard:
         self.heard.append(audio)
+        self.begun.set()
         if on_progress is not None:
             on_progress(0.5)
         await self.go_on.wait()
