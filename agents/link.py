@@ -46,6 +46,7 @@ GONE: dict[str, Any] = {
     "detail": "Its bridge was killed.",
     "stderr": "",
 }
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Start = dict[str, Any]  # what a transcript's `start` entry says
 
 
@@ -61,16 +62,16 @@ class Commands:
         self._writer = writer
         self._waiting: deque[asyncio.Future[bool] | None] = deque()
         self._answers = asyncio.create_task(self._read(reader))
+        self._answers.add_done_callback(lambda _: self._give_up())
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        try:
+        with contextlib.suppress(OSError):  # the bridge was killed
             while line := await reader.readline():
                 settle(self._waiting.popleft(), bool(json.loads(line)["ok"]))
-        except OSError:
-            pass  # the bridge was killed
-        finally:
-            for waiting in self._waiting:
-                settle(waiting, False)
+
+    def _give_up(self) -> None:
+        for waiting in self._waiting:
+            settle(waiting, False)
 
     def send(self, **command: object) -> None:
         """Without waiting, so that nothing can be cut off between deciding and sending."""
@@ -98,10 +99,13 @@ class Commands:
         """Returns when the bridge is gone, and all that it answered is known."""
         await asyncio.wait([self._answers], timeout=GOODBYE_S)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         self._answers.cancel()
+        self._writer.close()
+
+    async def closed(self) -> None:
         await asyncio.wait([self._answers])
-        await close(self._writer)
+        await closed(self._writer)
 
 
 def settle(waiting: asyncio.Future[bool] | None, done: bool) -> None:
@@ -136,7 +140,7 @@ class Link:
         self._goes_on = False  # it ended well, but was told more than it could hear
         self._exit: dict[str, Any] | None = None  # of the last process, once it has ended
         self._commands: Commands | None = None
-        self._stream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._stream: Streams | None = None
         self._name = ""  # of our attachment; what is before it in the transcript is replay
         self._caught_up = False
         self._close_input = False
@@ -192,7 +196,7 @@ class Link:
             return True
         if not await self._connect():
             return False
-        reader_writer = await connect(self._socket)
+        reader_writer = await self._open()
         if reader_writer:
             self._stream = reader_writer
             self._name, self._caught_up = uuid.uuid4().hex, False
@@ -207,19 +211,36 @@ class Link:
                 return True
             old, self._commands = self._commands, None
             if old:
-                await old.close()
-            reader_writer = None if self._detached else await connect(self._socket)
+                old.close()
+                await old.closed()
+            reader_writer = await self._open()
             if reader_writer:
                 self._commands = Commands(*reader_writer)
             return reader_writer is not None
+
+    async def _open(self) -> Streams | None:
+        """None when nobody listens, or this end has been left meanwhile."""
+        reader_writer = None if self._left() else await connect(self._socket)
+        if reader_writer and self._left():
+            reader_writer[1].close()
+            return None
+        return reader_writer
+
+    def _left(self) -> bool:
+        return self._detached or self._over
 
     async def _disconnect(self) -> None:
         commands, self._commands = self._commands, None
         stream, self._stream = self._stream, None
         if stream:
-            await close(stream[1])
+            stream[1].close()
         if commands:
-            await commands.close()
+            commands.close()
+        # only now may it be cut off: nobody else knows of these connections any more
+        if stream:
+            await closed(stream[1])
+        if commands:
+            await commands.closed()
 
     def _take(self, record: Record) -> tuple[AgentEvent, ...]:
         driver, value = self._driver, record.value
@@ -313,6 +334,7 @@ class Link:
         self._over = True
         ended = ProcessEnded(entry["code"], entry["reason"], entry["detail"])
         self._ready.append(Batch(self._reader.offset, (*events, ended)))
+        await self._disconnect()
 
     async def _begin_another(self, message_id: str = "", text: str = "") -> bool:
         """A new process for what the last one did not hear. False when there is one already."""
@@ -376,7 +398,7 @@ class Link:
         )
 
 
-async def connect(socket: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+async def connect(socket: Path) -> Streams | None:
     """None when nobody listens there."""
     try:
         return await asyncio.open_unix_connection(socket, limit=CHUNK)
@@ -384,8 +406,7 @@ async def connect(socket: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWri
         return None
 
 
-async def close(writer: asyncio.StreamWriter) -> None:
-    writer.close()
+async def closed(writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
         await writer.wait_closed()
 

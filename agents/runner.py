@@ -142,14 +142,24 @@ class Runner:
         position = transcript.stat().st_size if transcript.exists() else 0
         await self._begin(spec, start_entry(spec))
         link = self._link(spec, position)
-        await link.prime()
+        try:
+            await link.prime()
+        except BaseException:
+            await link.detach()
+            await self._end_run(spec.run_id)
+            raise
         return link
 
     async def attach(self, spec: RunSpec, position: int) -> Link:
         if not spec.folder.joinpath("transcript.jsonl").exists():
             raise AgentGone("This run has no transcript.")
         link = self._link(spec, position)
-        if not await link.found():
+        try:
+            found = await link.found()
+        except BaseException:
+            await link.detach()
+            raise
+        if not found:
             await self._end_run(spec.run_id)
             raise AgentGone("The agent's bridge was killed, and left no word about its end.")
         return link

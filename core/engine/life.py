@@ -208,7 +208,8 @@ class Life:
         await self._wishes.rest(agent, False)
         if not await self._wishes.deliver(agent, self._write):
             await self._write(turns.carry_on)
-            self._release()
+            await self._stop_agent()  # nothing of it may be left when its successor begins
+            await self._leave()
         return True
 
     async def _goes_on(self) -> bool:
@@ -216,12 +217,6 @@ class Life:
         if self._reports.empty() or not (batches := await self._next(0)):
             return False
         return (await self._store(batches)).run_state.turn is None
-
-    def _release(self) -> None:
-        """This process is over; `_live` starts the next one."""
-        if self._pump is not None:
-            self._pump.cancel()
-        self._agent = self._pump = None
 
     async def _broke_off(self, agent: AgentRun, turn: TurnEnded) -> None:
         """The turn failed or was broken off: find out why, then try again or end the run."""
@@ -274,14 +269,18 @@ class Life:
         return await write_until_done(self._parts, self.task_id, edit)
 
     async def _leave(self) -> None:
-        """The agent goes on without us, if it goes on at all."""
-        if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.wait([self._pump])
-        if self._agent is not None:
-            if self._stop_on_leaving:
-                await self._agent.stop()
-            await self._agent.detach()
+        """Let go of the agent, which goes on without us if it goes on at all."""
+        agent, pump = self._agent, self._pump
+        self._agent = self._pump = None
+        try:
+            if pump is not None:
+                pump.cancel()
+                await asyncio.wait([pump])
+            if agent is not None and self._stop_on_leaving:
+                await agent.stop()
+        finally:
+            if agent is not None:
+                await agent.detach()
 
 
 async def end(parts: Parts, task_id: str, outcome: Outcome, failure: Failure | None) -> None:

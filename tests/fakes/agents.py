@@ -136,16 +136,16 @@ class ScriptedRun:
     def __init__(self, agent: Agent, position: int) -> None:
         self._agent = agent
         self._position = position
-        self._detached = False
+        self.detached = False
 
     async def batches(self) -> AsyncIterator[Batch]:
         agent = self._agent
-        while not self._detached:
+        while not self.detached:
             async with agent.changed:
                 await agent.changed.wait_for(
-                    lambda: self._detached or agent.over or len(agent.record) > self._position
+                    lambda: self.detached or agent.over or len(agent.record) > self._position
                 )
-            while self._position < len(agent.record) and not self._detached:
+            while self._position < len(agent.record) and not self.detached:
                 event = agent.record[self._position]
                 self._position += 1
                 yield Batch(self._position, (event,))
@@ -171,7 +171,7 @@ class ScriptedRun:
         await self._agent.kill()
 
     async def detach(self) -> None:
-        self._detached = True
+        self.detached = True
         async with self._agent.changed:
             self._agent.changed.notify_all()
 
@@ -189,11 +189,17 @@ class ScriptedAgents:
     names: Sequence[str] = ("claude", "codex")
     processes: dict[str, Agent] = field(default_factory=dict)
     started: list[RunSpec] = field(default_factory=list)
+    runs: list[ScriptedRun] = field(default_factory=list)
     modes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def alive(self) -> list[str]:
         return [name for name, agent in self.processes.items() if not agent.over]
+
+    @property
+    def held(self) -> list[ScriptedRun]:
+        """What no hub has let go of."""
+        return [run for run in self.runs if not run.detached]
 
     @property
     def tasks(self) -> set[asyncio.Task[None]]:
@@ -220,12 +226,17 @@ class ScriptedAgents:
         self.processes[spec.run_id] = agent
         script = self.scripts.get(spec.agent, write_and_end)
         agent.task = asyncio.create_task(agent.play(script))
-        return ScriptedRun(agent, 0)
+        return self._run(agent, 0)
 
     async def attach(self, spec: RunSpec, position: int) -> ScriptedRun:
         if spec.run_id not in self.processes:
             raise AgentGone
-        return ScriptedRun(self.processes[spec.run_id], position)
+        return self._run(self.processes[spec.run_id], position)
+
+    def _run(self, agent: Agent, position: int) -> ScriptedRun:
+        run = ScriptedRun(agent, position)
+        self.runs.append(run)
+        return run
 
     async def execute(
         self, command: str, workspace: Workspace, *, timeout_s: float = 900

@@ -457,6 +457,27 @@ async def test_a_message_for_a_process_that_is_over_begins_another(hall: Hall) -
     assert len(task.runs) == 1
 
 
+async def test_every_process_is_let_go_of_whatever_became_of_it(hall: Hall) -> None:
+    async def deaf_at_first(agent: Agent) -> None:
+        await agent.says(Text("at work"))
+        if len(hall.agents.started) == 1:
+            await hall.engine.steer(agent.spec.task_id, "And the docs.", by="ann")
+            agent.over = True
+        elif len(hall.agents.started) == 3:
+            raise asyncio.CancelledError  # it was killed
+        await agent.ends_turn("done")
+
+    hall.agents.scripts = {"claude": deaf_at_first}
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    assert (task.status, len(hall.agents.started)) == (Status.COMPLETED, 2)
+    await hall.engine.retry(task.id, by="ann")
+    await until(lambda: len(hall.agents.started) == 3)
+    task = await hall.until(task.id, *ENDED)
+    assert task.status is Status.FAILED
+    await until(lambda: not hall.agents.held)
+    assert len(hall.agents.runs) == 3
+
+
 async def test_process_ended_without_a_turn_end_is_a_failure(hall: Hall) -> None:
     async def vanishes(agent: Agent) -> None:
         agent.over = True

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from agents import processes
+from agents import link, processes
 from agents.link import Link
 from core.errors import AgentGone
 from core.model import (
@@ -122,6 +122,56 @@ async def test_an_ended_process_hears_nothing_more(here: Lab) -> None:
         await run.answer("r", Decision.ALLOW)
     await run.finish()
     await run.stop()
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.StreamWriter]:
+    """The connections that were made to bridges."""
+    writers: list[asyncio.StreamWriter] = []
+    connect = link.connect
+
+    async def noting(socket: Path) -> link.Streams | None:
+        reader_writer = await connect(socket)
+        if reader_writer:
+            writers.append(reader_writer[1])
+        return reader_writer
+
+    monkeypatch.setattr(link, "connect", noting)
+    return writers
+
+
+async def test_nothing_is_open_behind_the_end_of_a_process(
+    here: Lab, opened: list[asyncio.StreamWriter]
+) -> None:
+    run = await here.start(here.spec(prompt=script({"exit": 0})))
+    async for batch in run.batches():
+        ended = isinstance(batch.events[-1], ProcessEnded)
+    assert ended
+    await run.rest(True)
+    await run.finish()
+    await run.stop()
+    assert len(opened) == 2
+    assert all(writer.is_closing() for writer in opened)
+
+
+async def test_nothing_is_open_when_reading_is_cut_off_amid_the_end(
+    here: Lab, opened: list[asyncio.StreamWriter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing = asyncio.Event()
+
+    async def for_ever(writer: asyncio.StreamWriter) -> None:
+        closing.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(link, "closed", for_ever)
+    run = await here.start(here.spec(prompt=script({"exit": 0})))
+    reading = asyncio.create_task(follow(run))
+    await asyncio.wait_for(closing.wait(), 30)
+    reading.cancel()
+    await asyncio.wait([reading])
+    await run.detach()
+    assert len(opened) == 2
+    assert all(writer.is_closing() for writer in opened)
 
 
 # --- hubs that leave and die ---------------------------------------------------------------------
