@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from voice.sentences import Mention, Sentence
 from voice.spoken import ONES, TENS, Language
-
-if TYPE_CHECKING:
-    from voice.intent import Mention, Sentence
 
 Slots = dict[str, Any]
 

@@ -13,9 +13,10 @@ from itertools import zip_longest
 
 from core.model import HeardWord, Intent, Replacement
 from voice.commands import find_verbs
-from voice.intent import Mention, read_intent
+from voice.intent import read_intent
 from voice.matching import Match, find_names, neighbour
 from voice.names import Naming, NewName
+from voice.sentences import Mention
 from voice.spoken import Language, Token, speech_of, tokenize
 from voice.vocabulary import Kind, Vocabulary
 
