@@ -39,6 +39,7 @@ CACHES = (  # under the home; private to each project
 )  # fmt: skip
 BOX = ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
        "--die-with-parent", "--new-session", "--cap-drop", "ALL")  # fmt: skip
+SETTLED = ("--ro-bind", "/proc/sys", "/proc/sys")  # root writes it without any capability
 SCRATCH_BYTES = 2 * 1024**3
 AGENT_USER = "gofer-agent"  # in a container; else the number below
 AGENT_UID = 61_000
@@ -55,6 +56,7 @@ touch "$2/outside" 2>/dev/null; cat "$2/secret" 2>/dev/null && exit 4
 mount -o remount,rw / 2>/dev/null && { echo 'it can remount the system'; exit 5; }
 [ -z "$(ls -A /run/user 2>/dev/null)" ] || { echo 'it sees /run/user'; exit 6; }
 kill -0 "$3" 2>/dev/null && [ "$3" -gt 3 ] && { echo 'it sees other processes'; exit 7; }
+[ -w /proc/sys/kernel/core_pattern ] && { echo "it can write the kernel's settings"; exit 8; }
 exit 0
 """
 
@@ -242,7 +244,7 @@ class View:
 
     def arguments(self) -> list[str]:
         """Parents before what is in them, so that nothing covers a deeper place."""
-        arguments = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+        arguments = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", *SETTLED]
         sealed = []
         for target in sorted({*self._hidden, *self._shown}, key=lambda path: len(path.parts)):
             if target in self._shown:

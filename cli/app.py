@@ -96,8 +96,11 @@ def make_agents(settings: Settings) -> Runner:
 
 
 def _hidden(settings: Settings) -> Sequence[Path]:
-    """What no agent may see: the owner's checkouts. Raises UserError for a bad projects.toml."""
-    return [project.path for project in Projects(settings).all()]
+    """What no agent may see: the owner's checkouts, and what would let it in as the owner.
+
+    Raises UserError for a bad projects.toml.
+    """
+    return [*(project.path for project in Projects(settings).all()), *settings.private]
 
 
 async def make_repositories(settings: Settings, agents: Runner) -> Repositories:

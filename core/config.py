@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import UserError
@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     keep_worktrees_days: float = Field(7, ge=0)
     keep_transcripts_days: float = Field(90, ge=0)
     keep_tasks_days: float = Field(365, ge=0)
+    _file: Path | None = PrivateAttr(None)  # that these were read from
 
     @field_validator("allowed_users", "mcp_allowed_hosts", "notify_urls", mode="before")
     @classmethod
@@ -97,6 +98,11 @@ class Settings(BaseSettings):
     @property
     def runtime(self) -> Path:
         return runtime_folder(self.home)
+
+    @property
+    def private(self) -> tuple[Path, ...]:
+        """What no agent may see, wherever it lies: the tokens, and the doors that they open."""
+        return (self.runtime, *((self._file,) if self._file else ()))
 
     @property
     def socket(self) -> Path:
@@ -136,15 +142,22 @@ def load(env_file: Path | None = None) -> Settings:
             f"There is no settings file {env_file}. Copy .env.example to it, or run `gofer init`."
         )
     try:
-        return Settings(_env_file=env_file)  # type: ignore[call-arg]
+        settings = Settings(_env_file=env_file)  # type: ignore[call-arg]
     except ValidationError as error:
         raise UserError(describe(error)) from None
+    settings._file = env_file.absolute()
+    return settings
 
 
 def describe(error: ValidationError) -> str:
     """One line per bad setting, without its value (it could be a secret)."""
     lines = [
-        f"  {'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+        f"  {_variable(str(item['loc'][0]))}: {item['msg']}"
         for item in error.errors(include_input=False, include_url=False)
     ]
     return "These settings are not right; mend them in your .env:\n" + "\n".join(lines)
+
+
+def _variable(name: str) -> str:
+    """As it is written in the environment."""
+    return f"GOFER_{name.upper()}" if name in Settings.model_fields else name

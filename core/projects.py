@@ -233,7 +233,10 @@ def _by_name(projects: Sequence[Project], name: str) -> Project:
 
 def _by_path(projects: Sequence[Project], path: Path) -> Project | None:
     """The innermost project that this path lies in."""
-    path = path.expanduser().resolve()
+    try:
+        path = path.expanduser().resolve()
+    except (OSError, RuntimeError, ValueError):  # no such user, a circle of links, a NUL
+        return None
     inside = [project for project in projects if path.is_relative_to(project.path)]
     return max(inside, key=lambda project: len(project.path.parts), default=None)
 

@@ -39,8 +39,8 @@ def token_place(settings: Settings) -> str:
 
 
 def _generated(file: Path) -> str:
-    if file.exists():
-        return file.read_text("ascii").strip()
+    if file.exists() and (kept := file.read_text("ascii").strip()):
+        return kept  # an empty one was cut off by a crash, and would let everybody in
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     token = secrets.token_urlsafe(32)
     file.touch(mode=0o600)

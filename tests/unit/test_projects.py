@@ -107,6 +107,15 @@ def test_finding_one(tmp_path: Path) -> None:
         found.find(None, cwd=tmp_path)
 
 
+@pytest.mark.parametrize("name", ["/app/\0", "~nobody-of-that-name/app", "/circle/x"])
+def test_what_is_no_path_at_all_is_no_project(tmp_path: Path, name: str) -> None:
+    repository(tmp_path / "app")
+    (tmp_path / "circle").symlink_to("circle")
+    found = projects(tmp_path / "home", tmp_path / "app")
+    with pytest.raises(NotFound):
+        found.find(name.replace("/circle", f"{tmp_path}/circle"))
+
+
 def test_the_only_project_needs_no_name(tmp_path: Path) -> None:
     assert projects(tmp_path / "home", repository(tmp_path / "app")).find(None).name == "app"
 

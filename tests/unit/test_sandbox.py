@@ -116,6 +116,14 @@ async def test_the_system_cannot_be_remounted(here: Lab) -> None:
 
 
 @needs_bwrap
+async def test_the_kernels_settings_cannot_be_written(here: Lab) -> None:
+    """The pattern for core dumps names a program that runs as root, outside."""
+    settings = "/proc/sys/kernel/core_pattern /proc/sys/vm/swappiness /proc/sysrq-trigger"
+    writable = f"for file in {settings}; do test -w $file && echo $file; done; ls /proc/sys"
+    assert "/proc/" not in await attempt(here, writable)
+
+
+@needs_bwrap
 async def test_the_owners_sockets_cannot_be_reached(here: Lab) -> None:
     path = here.runtime / "hub.sock"
     with socket.socket(socket.AF_UNIX) as server:

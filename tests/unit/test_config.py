@@ -1,0 +1,46 @@
+"""Settings: where they are read from, and who may not see that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli.app import make_agents
+from core.config import load
+from core.model import Workspace
+from tests.fakes.lab import HAS_BWRAP, NO_BWRAP
+
+
+@pytest.fixture
+def settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A settings file in an unusual place, and the runtime folder in another one."""
+    for name in ("etc", "sockets", "home", "work"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("GOFER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "sockets"))
+    file = tmp_path / "etc" / "gofer.env"
+    file.write_text("GOFER_MCP_TOKEN=SECRET-token\n")
+    return file
+
+
+def test_what_lets_one_in_as_the_owner_is_private(
+    settings_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(settings_file.parent)
+    settings = load(Path(settings_file.name))
+    assert set(settings.private) == {settings_file, settings.runtime}
+
+
+@pytest.mark.skipif(not HAS_BWRAP, reason=NO_BWRAP)
+async def test_no_agent_reads_the_settings_file_wherever_it_lies(
+    settings_file: Path, tmp_path: Path
+) -> None:
+    work = Workspace(tmp_path / "work", "app", "gofer/t1", "0", "0")
+    seen = Workspace(settings_file.parent, "app", "gofer/t2", "0", "0")  # /tmp is hidden anyway
+    for workspace in (work, seen):
+        result = await make_agents(load(settings_file)).execute(
+            f"cat {settings_file}; echo done", workspace
+        )
+        assert "done" in result.tail
+        assert "SECRET" not in result.tail
