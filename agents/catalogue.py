@@ -181,5 +181,6 @@ async def ask_version(command: tuple[str, ...], environment: Mapping[str, str], 
     code, said = await checks.run(boxed, mark, Path("/"), VERSION_TIMEOUT_S)
     number = VERSION.search(said)
     if code != 0 or not number:
-        return Found(None, f"{' '.join(command)} said: {said.strip()[:200] or 'nothing'}")
+        words = " ".join(said.split())[:200]
+        return Found(None, f"{' '.join(command)} said: {words or 'nothing'}")
     return Found(number.group())

@@ -52,6 +52,8 @@ def open_hub(settings: Settings) -> Iterator[Hub]:
 def _reachable() -> Iterator[None]:
     try:
         yield
+    except UnicodeEncodeError:
+        raise UserError("What you typed holds bytes that are no UTF-8 text; mend them.") from None
     except httpx.ConnectError:
         raise NoHub() from None
     except httpx.TransportError as error:

@@ -47,8 +47,8 @@ def summary(task: Json) -> str:
         rows.append(click.style(f"error   {task['error']['message']}", fg="red"))
     if task["answer"]:
         rows += ["", task["answer"]]
-    if task["review"]:
-        rows += ["", *review_lines(task["review"])]
+    if task["review"] and (lines := list(review_lines(task["review"]))):
+        rows += ["", *lines]
     if task["cost_usd"]:
         rows.append(f"cost    ${task['cost_usd']:.2f}")
     hint = next_step(task)
@@ -61,7 +61,10 @@ def _question(task: Json) -> Iterator[str]:
     if question["detail"]:
         yield f"        {question['detail']}"
     choices = "|".join(question["options"])
-    yield f"        gofer answer {task['id']} {question['request_id']} {choices}"
+    if question["kind"]:
+        yield f"        gofer answer {task['id']} {question['request_id']} {choices}"
+    else:  # a question in words; whatever is said answers it
+        yield f'        gofer steer {task["id"]} "{choices or "…"}"'
 
 
 def review_lines(review: Json) -> Iterator[str]:
@@ -120,7 +123,6 @@ _WORDS = {
     "text": "{text}",
     "note": "{text}",
     "edit": "edits {path}",
-    "answer": "{decision} (by {by})",
     "completed": "ended: {outcome}",
 }
 
@@ -144,6 +146,8 @@ def _event_words(kind: str, p: Json) -> str | None:
             return f"$ {p['command']}" + (f"  → {code}" if code is not None else "")
         case "question":
             return click.style(f"asks: {p['text']}", fg="magenta")
+        case "answer":
+            return f"{p['text'] or p['decision']} (by {p['by']})"
         case "error":
             return click.style(f"error: {p['message']}", fg="red")
         case _ if kind in _WORDS:

@@ -95,6 +95,14 @@ def settings_of(ctx: click.Context) -> Settings:
     return load(ctx.find_root().obj)
 
 
+def _line(error: click.ClickException) -> str:
+    """What is wrong, and for bad usage which help says how it is right."""
+    message = " ".join(error.format_message().split())
+    if isinstance(error, click.UsageError) and error.ctx:
+        return f"{message} See `{error.ctx.command_path} --help`."
+    return message
+
+
 def main() -> None:
     """Run the command line; the only place where errors become lines and exit codes."""
     from core.errors import GoferError, UserError
@@ -102,7 +110,7 @@ def main() -> None:
     try:
         code = gofer.main(prog_name="gofer", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        click.echo(f"gofer: {_line(error)}", err=True)
         code = REFUSED
     except click.exceptions.Abort:
         code = INTERRUPTED

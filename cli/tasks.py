@@ -12,6 +12,7 @@ from cli import display
 from cli.client import Hub, open_hub
 from cli.main import FAILED, settings_of
 from cli.options import as_json, task_id
+from core.model import Status
 
 
 @click.command()
@@ -99,7 +100,12 @@ def _print_tasks(tasks: list[dict[str, Any]], *, as_json: bool, whole: bool) -> 
 @click.command()
 @click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
 @click.option("-p", "--project", help="Only of this project.")
-@click.option("-s", "--status", help="Only with this status, e.g. WAITING.")
+@click.option(
+    "-s",
+    "--status",
+    type=click.Choice([status.value for status in Status], case_sensitive=False),
+    help="Only with this status.",
+)
 @as_json
 @click.pass_context
 def tasks(
@@ -107,9 +113,7 @@ def tasks(
 ) -> None:
     """List tasks, newest first."""
     with open_hub(settings_of(ctx)) as hub:
-        found = hub.call(
-            "tasks", limit=limit, project=project, status=status.upper() if status else None
-        )
+        found = hub.call("tasks", limit=limit, project=project, status=status)
     if as_json:
         display.print_json(found)
     elif not found:

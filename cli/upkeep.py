@@ -14,11 +14,13 @@ from cli.options import as_json
 
 @click.command()
 @click.argument("task", metavar="[ID]", required=False)
+@as_json
 @click.pass_context
-def report(ctx: click.Context, task: str | None) -> None:
+def report(ctx: click.Context, task: str | None, as_json: bool) -> None:
     """Write a report of one task, or of all, as Markdown."""
     with open_hub(settings_of(ctx)) as hub:
-        click.echo(hub.call("report", task=task))
+        text = hub.call("report", task=task)
+    display.print_json({"report": text}) if as_json else click.echo(text)
 
 
 @click.command()
@@ -40,8 +42,10 @@ def clean(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@as_json
 @click.pass_context
-def backup(ctx: click.Context, file: Path) -> None:
+def backup(ctx: click.Context, file: Path, as_json: bool) -> None:
     """Copy the database to FILE, while Gofer runs. FILE must not exist yet."""
     with open_hub(settings_of(ctx)) as hub:
-        click.echo(f"Saved to {hub.call('backup', path=str(file.absolute()))}")
+        saved = hub.call("backup", path=str(file.absolute()))
+    display.print_json({"file": saved}) if as_json else click.echo(f"Saved to {saved}")

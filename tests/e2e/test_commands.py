@@ -71,6 +71,16 @@ def test_a_question_is_answered_from_another_terminal(hub: RunningHub) -> None:
     assert [change["path"] for change in done["review"]["files"]] == ["said.txt"]
 
 
+def test_a_question_in_words_says_how_it_is_answered(hub: RunningHub) -> None:
+    asks = {"question": "Which one?", "options": ["left", "right"]}
+    task = hub.json("run", scripted({"ask": asks}))
+    hub.until(task["id"], "WAITING")
+    assert f'gofer steer {task["id"]} "left|right"' in hub.run("show", task["id"]).stdout
+    hub.json("steer", task["id"], "left")
+    assert hub.until(task["id"], "COMPLETED")["answer"] == "You said: left"
+    assert "left (by cli)" in hub.run("logs", task["id"]).stdout
+
+
 def test_stopping_following_up_and_dropping(hub: RunningHub) -> None:
     task = hub.json("run", scripted(write("a.txt", "a\n"), {"wait": "ready"}))
     hub.until(task["id"], "STREAMING")
@@ -101,6 +111,9 @@ def test_a_decision_about_what_was_not_seen_is_refused(hub: RunningHub) -> None:
         (("run", ""), ""),
         (("answer", "x", "y", "maybe"), "allow"),
         (("nonsense",), "nonsense"),
+        (("run",), "gofer run --help"),
+        (("tasks", "--status", "asleep"), "waiting"),
+        (("run", "caf\udce9"), "UTF-8"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words_with_exit_code_2(
@@ -109,7 +122,8 @@ def test_what_cannot_be_is_refused_in_words_with_exit_code_2(
     refused = hub.run(*arguments)
     assert refused.returncode == 2, refused.stdout + refused.stderr
     assert words in refused.stderr
-    assert "Traceback" not in refused.stderr
+    assert refused.stderr.startswith("gofer: ")
+    assert refused.stderr.count("\n") == 1
 
 
 def test_a_failed_task_exits_1(hub: RunningHub) -> None:
@@ -200,6 +214,6 @@ def test_bad_settings_are_all_named_and_their_values_are_not(tmp_path: Path) -> 
     env = environment(tmp_path, GOFER_MCP_PORT="se7en", GOFER_SANDBOX="maybe")
     refused = run(env, "up")
     assert refused.returncode == 2
-    assert "MCP_PORT" in refused.stderr
-    assert "SANDBOX" in refused.stderr
+    assert "GOFER_MCP_PORT" in refused.stderr
+    assert "GOFER_SANDBOX" in refused.stderr
     assert "se7en" not in refused.stderr

@@ -25,6 +25,8 @@ def entry(**payload: Any) -> dict[str, Any]:
         ({"kind": "command", "command": "ls", "exit_code": 2}, "$ ls  → 2"),
         ({"kind": "steer", "by": "cli", "text": "faster"}, "told by cli: faster"),
         ({"kind": "completed", "outcome": "failed"}, "ended: failed"),
+        ({"kind": "answer", "decision": "allow", "by": "cli", "text": ""}, "allow (by cli)"),
+        ({"kind": "answer", "decision": "allow", "by": "me", "text": "left"}, "left (by me)"),
     ],
 )
 def test_an_event_is_a_line_with_its_time(payload: dict[str, Any], words: str) -> None:
