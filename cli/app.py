@@ -65,7 +65,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             projects=projects,
             templates=templates,
             outbox=outbox,
-            destinations=lambda task: destinations(task, pushes),
+            destinations=lambda task: destinations(task, settings, pushes),
         )
         bot = None
         if settings.telegram_bot_token is not None:
@@ -74,10 +74,17 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         yield House(settings, engine, projects, templates, agents, hearing, bot, newest)
 
 
-def destinations(task: Task, pushes: Pushes) -> Sequence[str]:
-    """Who is told: the chat that the task came from, and every push address."""
-    chat = (task.origin,) if task.origin.startswith("telegram:") else ()
-    return (*chat, *pushes.destinations)
+def destinations(task: Task, settings: Settings, pushes: Pushes) -> Sequence[str]:
+    """Who is told: the chat that the task came from, else the owner's; and every push address.
+
+    The owner is the first of the allowed users: a private chat has its user's id.
+    """
+    chats: tuple[str, ...] = ()
+    if task.origin.startswith("telegram:"):
+        chats = (task.origin,)
+    elif settings.telegram_bot_token is not None and settings.allowed_users:
+        chats = (f"telegram:{settings.allowed_users[0]}",)
+    return (*chats, *pushes.destinations)
 
 
 def make_templates(settings: Settings) -> Templates:
