@@ -32,6 +32,7 @@ from core.model import (
     Outcome,
     ProcessEnded,
     RunSpec,
+    Told,
     Trouble,
     TurnEnded,
 )
@@ -250,9 +251,9 @@ class Link:
             case "sent":
                 driver.sent(value)
             case "note":
-                self._act_on(value)
+                return self._act_on(value)
             case "start":
-                self._begun(value)
+                return self._begun(value)
             case "attached":
                 self._caught_up = value == self._name
                 self._close_input = not driver.multi_turn
@@ -263,7 +264,8 @@ class Link:
                 return (Trouble(message, transient=False),)
         return ()
 
-    def _begun(self, entry: Start) -> None:
+    def _begun(self, entry: Start) -> tuple[AgentEvent, ...]:
+        new = [message_id for message_id in entry["told"] if message_id not in self._told]
         if entry["told"]:
             self._told.update(entry["told"])
             self._unheard = {k: v for k, v in self._unheard.items() if k not in entry["told"]}
@@ -276,19 +278,22 @@ class Link:
         self._driver.open()
         for text in self._unheard.values():
             self._driver.tell(text)
+        return tuple(Told(message_id) for message_id in new)
 
-    def _act_on(self, note: dict[str, Any]) -> None:
+    def _act_on(self, note: dict[str, Any]) -> tuple[AgentEvent, ...]:
         if "tell" in note and note["id"] not in self._told:
             self._told.add(note["id"])
             self._driver.tell(note["tell"])
             if not self._driver.multi_turn:
                 self._unheard[note["id"]] = note["tell"]
-        elif "answer" in note:
+            return (Told(note["id"]),)
+        if "answer" in note:
             with contextlib.suppress(NotFound):  # withdrawn before the answer came
                 decision = Decision(note["decision"])
                 self._driver.answer(note["answer"], decision, note["text"])
         elif "interrupt" in note:
             self._driver.interrupt()
+        return ()
 
     def _ended(self, entry: dict[str, Any]) -> tuple[AgentEvent, ...]:
         self._exit = entry

@@ -208,6 +208,13 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """Where among the reports a message was taken in: behind a `TurnEnded` it begins a turn."""
+
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class TurnEnded:
     """The agent is done with what it was last told. Says nothing about whether the work is good."""
 
@@ -237,6 +244,7 @@ AgentEvent = (
     | RequestWithdrawn
     | Usage
     | Trouble
+    | Told
     | TurnEnded
     | ProcessEnded
 )

@@ -34,8 +34,8 @@ class AgentRun(Protocol):
     async def tell(self, message_id: str, text: str) -> None:
         """Steer the running turn, or start the next one after `TurnEnded`.
 
-        Idempotent per `message_id` (the transcript remembers). An agent that takes no second turn
-        in the same process gets a new process over the same folder.
+        `Told` reports where it came in. Idempotent per `message_id` (the transcript remembers).
+        An agent that takes no second turn in the same process gets a new one over the same folder.
         Raises AgentGone when the process ended and cannot take it.
         """
         ...

@@ -201,6 +201,7 @@ class Life:
         await self._wishes.rest(agent, True)
         found = await work.look(self._parts, await self._load(), self._write)
         if await self._goes_on():
+            await self._wishes.rest(agent, False)
             return True
         if not await self._write(lambda made: work.conclude(self._parts, made, turn, found)):
             return False
@@ -213,10 +214,11 @@ class Life:
         return True
 
     async def _goes_on(self) -> bool:
-        """A message that crossed the end of the turn may have begun the next one already."""
+        """A message that crossed the end of the turn may have begun the next, or ended it even."""
         if self._reports.empty() or not (batches := await self._next(0)):
             return False
-        return (await self._store(batches)).run_state.turn is None
+        another = any(isinstance(e, TurnEnded) for batch in batches for e in batch.events)
+        return (await self._store(batches)).run_state.turn is None or another
 
     async def _broke_off(self, agent: AgentRun, turn: TurnEnded) -> None:
         """The turn failed or was broken off: find out why, then try again or end the run."""

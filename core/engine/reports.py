@@ -18,6 +18,7 @@ from core.model import (
     SessionStarted,
     Text,
     Thinking,
+    Told,
     ToolCall,
     Trouble,
     TurnEnded,
@@ -48,7 +49,9 @@ def entry(event: AgentEvent) -> Entry | None:
             return EventType.PROGRESS, "usage", {"cost_usd": cost, "tokens": asdict(tokens)}
         case Trouble(message, transient, _):
             return EventType.ERROR, "error", {"message": message, "recoverable": transient}
-        case SessionStarted() | Request() | RequestWithdrawn() | TurnEnded() | ProcessEnded():
+        case SessionStarted() | Request() | RequestWithdrawn() | Told():
+            return None
+        case TurnEnded() | ProcessEnded():
             return None
         case _:
             assert_never(event)

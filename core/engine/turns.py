@@ -22,6 +22,7 @@ from core.model import (
     RequestWithdrawn,
     SessionStarted,
     Status,
+    Told,
     TurnEnded,
     Usage,
 )
@@ -70,6 +71,8 @@ async def record(parts: Parts, made: Change, events: Iterable[AgentEvent], posit
                 await questions.ask(parts, made, event)
             case RequestWithdrawn(request_id):
                 await questions.withdraw(made, request_id)
+            case Told(message_id):
+                await _told(made, message_id)
             case TurnEnded():
                 await _turn_ended(made, event)
             case ProcessEnded():
@@ -80,6 +83,14 @@ async def record(parts: Parts, made: Change, events: Iterable[AgentEvent], posit
                 pass
         _log(made, event)
     made.set_run(position=max(position, made.run.position))
+
+
+async def _told(made: Change, message_id: str) -> None:
+    turn = made.stored.run_state.turn
+    if turn is None or turn.outcome is Outcome.SUCCEEDED:
+        await mail.mark_message_told(made.tx, message_id, made.now)
+        made.set_run_state(turn=None)
+    # what came behind any other end is stopped with the process, and told to the next one
 
 
 async def _turn_ended(made: Change, turn: TurnEnded) -> None:

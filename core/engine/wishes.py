@@ -1,5 +1,7 @@
 """What people wish of a running agent: kept in the store, handed over, and only then marked.
 
+A message counts as told once the agent's side reports where it came in. So none is lost that
+crosses the end of a turn: the run does not end while one is on its way.
 Also the time a question may stay open. It is measured on a clock that cannot be set, so a jump of
 the wall clock neither answers a question nor keeps it open for a day.
 """
@@ -35,6 +37,7 @@ class Wishes:
         self._parts = parts
         self._task_id = task_id
         self._due = True  # after a restart something may wait
+        self._on_their_way: set[str] = set()  # ids of messages
         self._resting: bool | None = None
         self._question: str | None = None
         self._deadline = 0.0
@@ -53,7 +56,7 @@ class Wishes:
             for asked in await mail.untold_answers(rows, task_id):
                 await self._answer(agent, asked, write)
             for message in await mail.untold_messages(rows, task_id):
-                await self._tell(agent, message, write)
+                await self._tell(agent, message)
         except AgentGone:
             return False
         return True
@@ -65,11 +68,12 @@ class Wishes:
         fault("answer.after")
         await write(lambda made: mail.mark_answer_told(made.tx, self._task_id, asked))
 
-    async def _tell(self, agent: AgentRun, message: mail.Message, write: Write) -> None:
-        fault("tell.before")
-        await agent.tell(message.id, message.text)
-        fault("tell.after")
-        await write(lambda made: mail.mark_message_told(made.tx, message.id, made.now))
+    async def _tell(self, agent: AgentRun, message: mail.Message) -> None:
+        if message.id not in self._on_their_way:
+            fault("tell.before")
+            await agent.tell(message.id, message.text)
+            fault("tell.after")
+            self._on_their_way.add(message.id)
 
     async def rest(self, agent: AgentRun, resting: bool) -> None:
         """The agent's idle limit rests while others are at work."""

@@ -32,6 +32,7 @@ from core.model import (
     SandboxInfo,
     SessionStarted,
     Text,
+    Told,
     TurnEnded,
     Workspace,
 )
@@ -79,7 +80,11 @@ class Agent:
     async def ends_turn(
         self, text: str = "done", outcome: Outcome = Outcome.SUCCEEDED, transient: bool = False
     ) -> None:
-        await self.says(TurnEnded(outcome, text, transient))
+        """As drivers do, it reports no success while something it was told is unheard."""
+        async with self.changed:
+            if outcome is not Outcome.SUCCEEDED or len(self.told) == self._heard:
+                self.record.append(TurnEnded(outcome, text, transient))
+            self.changed.notify_all()
 
     # --- for the runner --------------------------------------------------------------------------
 
@@ -106,7 +111,9 @@ class Agent:
         async with self.changed:
             if self.over and message_id not in self.told:
                 raise AgentGone
-            self.told.setdefault(message_id, text)
+            if message_id not in self.told:
+                self.told[message_id] = text
+                self.record.append(Told(message_id))
             self.changed.notify_all()
 
     async def kill(self, reason: str = "stopped", detail: str = "") -> None:

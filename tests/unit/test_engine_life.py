@@ -27,9 +27,11 @@ from core.model import (
     Tokens,
     ToolKind,
     Trouble,
+    TurnEnded,
     Usage,
     Workspace,
 )
+from core.store import mail
 from tests.fakes.agents import Agent
 from tests.fakes.hall import Hall, until
 
@@ -455,6 +457,36 @@ async def test_a_message_for_a_process_that_is_over_begins_another(hall: Hall) -
     task = await hall.until((await submit(hall)).id, *ENDED)
     assert task.answer == "And the docs."
     assert len(task.runs) == 1
+
+
+async def test_a_message_that_crosses_the_end_of_a_turn_begins_another(hall: Hall) -> None:
+    async def ends_unread(agent: Agent) -> None:
+        await agent.says(Text("at work"))
+        agent.record.append(TurnEnded(Outcome.SUCCEEDED, "done"))
+        await hall.engine.steer(agent.spec.task_id, "And the docs.", by="ann")
+        message = await agent.hears()
+        await hall.logged(agent.spec.task_id, "steer")
+        await agent.ends_turn(f"did: {message}")
+
+    hall.agents.scripts = {"claude": ends_unread}
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    assert (task.answer, len(task.runs)) == ("did: And the docs.", 1)
+    assert await mail.untold_messages(hall.database.read, task.id) == []
+
+
+async def test_what_a_failed_agent_did_not_hear_is_told_when_the_task_goes_on(hall: Hall) -> None:
+    async def fails_first(agent: Agent) -> None:
+        if len(hall.agents.started) == 1:
+            agent.record.append(TurnEnded(Outcome.FAILED, "no"))
+            await hall.engine.steer(agent.spec.task_id, "And the docs.", by="ann")
+        await agent.ends_turn(f"did: {await agent.hears()}")
+
+    hall.agents.scripts = {"claude": fails_first}
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    assert task.status is Status.FAILED
+    await hall.engine.retry(task.id, by="ann")
+    task = await hall.until(task.id, Status.COMPLETED)
+    assert task.answer == "did: And the docs."
 
 
 async def test_every_process_is_let_go_of_whatever_became_of_it(hall: Hall) -> None:

@@ -27,6 +27,7 @@ from core.model import (
     RunSpec,
     SessionStarted,
     Text,
+    Told,
     Trouble,
     TurnEnded,
 )
@@ -93,10 +94,12 @@ async def test_a_second_turn_in_the_same_process(here: Lab) -> None:
     run = await here.start(here.spec(prompt=script({"text": "one"})))
     seen = Seen()
     await read_until(run, TurnEnded, seen)
-    await run.tell("m1", script({"text": "two"}))
+    for _ in range(2):
+        await run.tell("m1", script({"text": "two"}))
     await follow(run, Owner(run), seen)
     assert seen.texts == ["one", "two"]
-    assert len(seen.of(TurnEnded)) == 2
+    in_order = [type(event) for event in seen.events if isinstance(event, Told | TurnEnded)]
+    assert in_order == [TurnEnded, Told, TurnEnded]
 
 
 async def test_an_interrupted_turn_ends_cancelled_and_the_process_goes_on(here: Lab) -> None:
@@ -343,7 +346,8 @@ async def test_the_next_turn_gets_a_new_process(here: Lab) -> None:
     await run.finish()
     await follow(run, None, seen)
     assert seen.texts == ["heard one", "heard two"]
-    assert len(seen.of(TurnEnded)) == 2
+    in_order = [type(event) for event in seen.events if isinstance(event, Told | TurnEnded)]
+    assert in_order == [TurnEnded, Told, TurnEnded]
     assert seen.end.exit_code == 0
 
 
