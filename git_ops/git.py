@@ -30,6 +30,8 @@ from core.errors import GitError
 LOCAL_TIMEOUT_S = 600.0
 NETWORK_TIMEOUT_S = 300.0
 SANDBOX_TIMEOUT_S = 120.0
+FIRST_WORDS = '"$@" | head -c "$0"'  # for sh
+LAST_WORDS = '{ "$@" 2>&1 >/dev/null; echo $?; } | tail -c 2000 >&2'
 
 SAFE = (
     "core.hooksPath=/dev/null",
@@ -37,6 +39,7 @@ SAFE = (
     "core.quotePath=false",
     "core.protectHFS=true",
     "core.protectNTFS=true",
+    "core.bigFileThreshold=50m",  # larger ones are not compared line by line
     "protocol.ext.allow=never",
     "submodule.recurse=false",
     "fetch.recurseSubmodules=false",
@@ -110,10 +113,20 @@ class Git:
         timeout_s: float = LOCAL_TIMEOUT_S,
     ) -> Result:
         """Run and return whatever came of it. Raises GitError only for a time-out."""
+        return execute(self._command(arguments), cwd=self.cwd, stdin=stdin, timeout_s=timeout_s)
+
+    def start_of(self, limit: int, *arguments: Argument) -> bytes:
+        """At most so many bytes of its standard output; it ends when it has said so much."""
+        command = ["sh", "-c", FIRST_WORDS, str(limit), *self._command(arguments)]
+        result = execute(command, cwd=self.cwd, stdin=b"", timeout_s=LOCAL_TIMEOUT_S)
+        if result.err and not result.out:
+            raise GitError(f"git {os.fsdecode(arguments[0])} failed: {result.reason}")
+        return result.out
+
+    def _command(self, arguments: Sequence[Argument]) -> list[str]:
         variables = (f"{name}={value}" for name, value in self.environment.items())
         options = (*self.options, *map(os.fsdecode, arguments))
-        command = ["env", *self.forgets, *variables, "git", *options]
-        return execute(command, cwd=self.cwd, stdin=stdin, timeout_s=timeout_s)
+        return ["env", *self.forgets, *variables, "git", *options]
 
     def run(
         self,
@@ -156,14 +169,19 @@ def owners(folder: Path) -> Git:
 def sandboxed(
     wrap: Callable[[Sequence[str]], Sequence[str]], work_tree: Path, *arguments: str
 ) -> Result:
-    """Git inside the agent's sandbox, on the agent's own repository. Trust nothing it says."""
+    """Git inside the agent's sandbox, on the agent's own repository. Trust nothing it says.
+
+    Only the end of what it says ever reaches us: the agent may well have made it endless.
+    """
     variables = (f"{name}={value}" for name, value in _kept().items())
-    command = wrap(["git", "-C", str(work_tree), *_settings(SAFE), *arguments])
-    command = ["env", "-i", *variables, *command]
+    inside = ["git", "-C", str(work_tree), *_settings(SAFE), *arguments]
+    command = ["env", "-i", *variables, *wrap(["sh", "-c", LAST_WORDS, "sh", *inside])]
     try:
-        return execute(command, cwd=work_tree, stdin=b"", timeout_s=SANDBOX_TIMEOUT_S)
+        result = execute(command, cwd=work_tree, stdin=b"", timeout_s=SANDBOX_TIMEOUT_S)
     except GitError as error:  # the agent may well have made it hang
         return Result(-1, b"", str(error).encode())
+    said, _, status = result.err.rstrip().rpartition(b"\n")
+    return Result(int(status) if status.isdigit() else -1, b"", said or result.err)
 
 
 def execute(command: Sequence[str], *, cwd: Path, stdin: bytes, timeout_s: float) -> Result:

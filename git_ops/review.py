@@ -9,6 +9,8 @@ from core.model import FileChange
 from git_ops.clone import Clone
 from git_ops.git import shown
 
+LONGEST_DIFF = 20_000_000  # bytes
+CUT_OFF = f"[The diff is longer than {LONGEST_DIFF // 1_000_000} MB; this is its beginning.]"
 STATUSES = {"A": "added", "D": "deleted", "M": "modified", "R": "renamed", "T": "mode"}
 
 
@@ -52,7 +54,10 @@ def _numstat(part: bytes, rest: Iterator[bytes]) -> tuple[bytes, int | None, int
 
 
 def diff(clone: Clone, base: str, head: str, path: str | None = None) -> str:
-    """Unified diff as text; binary files are named only. Raises NotFound for an unchanged path."""
+    """Unified diff as text; binary files are named only. Raises NotFound for an unchanged path.
+
+    One that is too long to be read, and to be held in memory, ends with a word on that.
+    """
     options = ("-r", "-p", "-M", "--no-ext-diff", "--no-textconv", "--no-color", "--full-index")
     wanted: list[bytes] = []
     if path is not None:
@@ -60,7 +65,9 @@ def diff(clone: Clone, base: str, head: str, path: str | None = None) -> str:
         if not wanted:
             raise NotFound(f"{path} is not among the changed files.")
     git = clone.git.using(GIT_LITERAL_PATHSPECS="1")
-    return git.run("diff-tree", *options, base, head, "--", *wanted).decode("utf-8", "replace")
+    found = git.start_of(LONGEST_DIFF, "diff-tree", *options, base, head, "--", *wanted)
+    text = found.decode("utf-8", "replace")
+    return text if len(found) < LONGEST_DIFF else f"{text}\n{CUT_OFF}\n"
 
 
 def raw_paths(clone: Clone, base: str, head: str) -> dict[str, list[bytes]]:

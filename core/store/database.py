@@ -68,6 +68,7 @@ class Database:
     async def open(cls, path: Path) -> Database:
         """Raises UserError when the file is newer than this program, damaged, or not a database."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        _close_to_others(path)
         async with AsyncExitStack() as opened:
             try:
                 writer = await _connect(path, opened)
@@ -96,6 +97,7 @@ class Database:
 
     async def backup(self, path: Path) -> None:
         """A consistent copy into a new file. Nobody waits for it."""
+        _close_to_others(path)
         async with AsyncExitStack() as opened:
             connection = await _connect(self.path, opened)
             await connection.execute("VACUUM INTO ?", (str(path),))
@@ -143,6 +145,12 @@ class Database:
                 with suppress(sqlite3.Error):  # already rolled back by SQLite itself
                     await self._writer.execute("ROLLBACK")
                 raise
+
+
+def _close_to_others(path: Path) -> None:
+    """SQLite gives its other files the mode of this one."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
 
 
 async def _connect(path: Path, opened: AsyncExitStack, *pragmas: str) -> aiosqlite.Connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -96,6 +97,13 @@ async def test_reads_do_not_wait_for_a_writer(database: Database) -> None:
     async with database.transaction() as tx:
         await tx.execute("INSERT INTO notes (text) VALUES ('unseen')")
         assert await texts(database) == []
+
+
+async def test_only_its_owner_reads_it_and_its_backups(database: Database, tmp_path: Path) -> None:
+    await put(database, "a")
+    await database.backup(tmp_path / "copy.db")
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(("gofer.db", "gofer.db-wal", "gofer.db-shm", "copy.db"), 0o600)
 
 
 async def test_a_newer_database_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ import pytest
 
 from core.errors import Refused, UnsafeRepository
 from core.model import Workspace
+from git_ops.git import sandboxed
 from git_ops.repositories import Repositories
+from git_ops.review import LONGEST_DIFF
 from tests.fakes.checkout import Checkout, git, in_bubblewrap
 
 ALL_HOOKS = (
@@ -291,6 +293,33 @@ async def test_files_that_would_make_git_wait_are_unsafe(
     os.mkfifo(workspace.path / name)
     with pytest.raises(UnsafeRepository):
         await turn(repositories, owner, workspace)
+
+
+def test_endless_words_of_the_agents_git_stay_outside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repository can name programs that git runs, if only inside the sandbox."""
+    script = (
+        "#!/bin/sh\nhead -c 9000000 /dev/zero >&2; head -c 9000000 /dev/zero\necho so >&2; exit 3"
+    )
+    (tmp_path / "git").write_text(script)
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    result = sandboxed(list, tmp_path, "status")
+    assert (result.status, result.out) == (3, b"")
+    assert result.err.endswith(b"so")
+    assert len(result.err) <= 2000
+
+
+async def test_a_diff_without_end_is_cut_off(repositories: Repositories, owner: Checkout) -> None:
+    workspace = await repositories.prepare(owner.project, "abcd1234", "x", base=None)
+    (workspace.path / "long.txt").write_text("all work and no play\n" * 1_100_000)
+    (workspace.path / "longer.txt").write_text("all work and no play\n" * 2_600_000)
+    after = await turn(repositories, owner, workspace)
+    diff = await repositories.diff(after)
+    assert LONGEST_DIFF < len(diff) < LONGEST_DIFF + 200
+    assert diff.endswith("this is its beginning.]\n")
+    assert "Binary files" in await repositories.diff(after, "longer.txt")
 
 
 async def test_workspace_that_became_a_link_is_unsafe(
