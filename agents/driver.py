@@ -39,7 +39,6 @@ from core.model import (
     Request,
     RequestWithdrawn,
     RunSpec,
-    Trouble,
     TurnEnded,
 )
 
@@ -202,10 +201,9 @@ class Machine(ABC):
         self.running = False
         if reason == "stopped":
             return (*events, TurnEnded(Outcome.CANCELLED))
-        said = last_lines(stderr_tail)
         message = f"The agent ended in the middle of its turn ({describe_exit(exit_code)})."
-        trouble = Trouble(f"{message}\n{said}".strip(), transient=False)
-        return (*events, trouble, TurnEnded(Outcome.FAILED, message))
+        why = f"{message}\n{last_lines(stderr_tail)}".strip()
+        return (*events, TurnEnded(Outcome.FAILED, why))
 
     def _send(self, line: bytes) -> None:
         self._queue.append(line)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 NOTE = Path(__file__).with_name("demo_note.ogg")
 SCRIPT = Path(__file__).with_name("demo_script.json")
+IN_CHECKOUT = (Path(__file__).parents[1] / "Makefile").exists()  # else installed from a wheel
 MODEL = "tiny.en"
 REHEARSAL = "rehearsal"
 PUSH_TIMEOUT_S = 30.0
@@ -228,4 +229,5 @@ def _farewell(agent: str) -> None:
     )
     if agent == REHEARSAL:
         click.echo("The agent was a rehearsal; an installed one does the same: --agent claude")
-    click.echo("Next: make init (asks for your bot and your projects), then make run.")
+    init, run = ("make init", "make run") if IN_CHECKOUT else ("gofer init", "gofer up")
+    click.echo(f"Next: {init} (asks for your bot and your projects), then {run}.")

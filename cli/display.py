@@ -85,9 +85,17 @@ def review_lines(review: Json) -> Iterator[str]:
         yield f"pull request {review['url']}"
 
 
+def cleaned(removed: Json) -> str:
+    """What a clean-up freed, or would free."""
+    verb = "would go" if removed["dry_run"] else "gone"
+    kinds = ("worktrees", "transcripts", "tasks")
+    rows = [[kind, f"{len(removed[kind])} {verb}", " ".join(removed[kind])] for kind in kinds]
+    return table(rows)
+
+
 def next_step(task: Json) -> str | None:
     review = task["review"]
-    if task["status"] == "COMPLETED" and review and review["state"] == "open":
+    if task["status"] == "COMPLETED" and review and review["state"] == "open" and review["files"]:
         name = task["id"]
         return f"Next: gofer diff {name} · gofer merge {name} · gofer discard {name}"
     if task["status"] in ("FAILED", "CANCELLED"):

@@ -56,7 +56,7 @@ async def _hear(
             try:
                 heard = await hearing.hear(file, project=project, language=language)
             except UserError as error:
-                click.echo(f"gofer: {file}: {error}", err=True)
+                click.echo(f"gofer: {error}", err=True)
                 heard_all = False
                 continue
             if as_json:

@@ -20,7 +20,7 @@ def report(ctx: click.Context, task: str | None, as_json: bool) -> None:
     """Write a report of one task, or of all, as Markdown."""
     with open_hub(settings_of(ctx)) as hub:
         text = hub.call("report", task=task)
-    display.print_json({"report": text}) if as_json else click.echo(text)
+    display.print_json({"report": text}) if as_json else click.echo(display.plain(text))
 
 
 @click.command()
@@ -34,10 +34,7 @@ def clean(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
     if as_json:
         display.print_json(removed)
     else:
-        verb = "would go" if dry_run else "gone"
-        click.echo(
-            display.table([[str(name), f"{count} {verb}"] for name, count in removed.items()])
-        )
+        click.echo(display.cleaned(removed))
 
 
 @click.command()

@@ -18,7 +18,6 @@ from core.model import (
     Tokens,
     ToolCall,
     ToolKind,
-    Trouble,
     TurnEnded,
     Usage,
 )
@@ -193,14 +192,11 @@ def test_a_process_that_dies_in_its_turn_failed(protocol: str) -> None:
 def test_why_it_died_is_told_without_colours(protocol: str) -> None:
     driver = make_driver(protocol)
     driver.open()
-    (trouble,) = [
-        event
-        for event in driver.ended(1, "exited", "\x1b[31mout of luck\x1b[0m\n")
-        if isinstance(event, Trouble)
-    ]
-    assert "exit code 1" in trouble.message
-    assert "out of luck" in trouble.message
-    assert "\x1b" not in trouble.message
+    *_, end = driver.ended(1, "exited", "\x1b[31mout of luck\x1b[0m\n")
+    assert isinstance(end, TurnEnded)
+    assert "exit code 1" in end.text
+    assert "out of luck" in end.text
+    assert "\x1b" not in end.text
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -48,3 +48,10 @@ def test_an_agent_cannot_steer_the_terminal() -> None:
             assert control not in text
         assert "\x1b]" not in text
         assert "\x1b[2J" not in text
+
+
+def test_a_clean_up_counts_and_names_what_went() -> None:
+    removed = {"dry_run": True, "worktrees": ["t1", "t2"], "transcripts": [], "tasks": []}
+    shown = display.cleaned(removed).splitlines()
+    assert shown[0].split() == ["worktrees", "2", "would", "go", "t1", "t2"]
+    assert [line.split()[1] for line in shown] == ["2", "0", "0"]
