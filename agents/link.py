@@ -383,13 +383,23 @@ class Link:
     async def finish(self) -> None:
         self._finishing = True
         await self._ask(finish=FINISH_GRACE_S)
+        await self._gone()
         self._changed.set()
 
     async def stop(self, grace_s: float = 5.0) -> None:
         self._finishing = True
         if not await self._ask(stop=grace_s):
             await self._end_survivors()
+        await self._gone()
         self._changed.set()
+
+    async def _gone(self) -> None:
+        """Returns when nothing is left of the process and the bridge has said its last."""
+        if commands := self._commands:
+            await commands.ended()
+            if not commands.over:
+                await self._end_survivors()
+            commands.close()
 
     async def detach(self) -> None:
         self._detached = True

@@ -53,7 +53,10 @@ class AgentRun(Protocol):
         ...
 
     async def finish(self) -> None:
-        """No more turns: let the process end by itself, kill what remains after a grace."""
+        """No more turns: let the process end by itself, kill what remains after a grace.
+
+        Returns when nothing of it is left.
+        """
         ...
 
     async def stop(self, grace_s: float = 5.0) -> None:

@@ -46,6 +46,8 @@ class Agent:
         self.record: list[AgentEvent] = []  # position n is behind the n-th
         self.told: dict[str, str] = {}
         self.resting = False
+        self.may_end = asyncio.Event()  # clear it, and `finish` waits
+        self.may_end.set()
         self.over = False
         self.changed = asyncio.Condition()
         self._heard = 0
@@ -172,6 +174,7 @@ class ScriptedRun:
         self._agent.resting = resting
 
     async def finish(self) -> None:
+        await self._agent.may_end.wait()
         await self._agent.kill("exited")
 
     async def stop(self, grace_s: float = 5.0) -> None:

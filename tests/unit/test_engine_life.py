@@ -261,6 +261,26 @@ async def test_a_follow_up_is_a_new_run_in_the_same_session(hall: Hall) -> None:
     assert (await kinds(hall, task)).count("completed") == 2
 
 
+async def test_a_follow_up_begins_when_the_earlier_process_is_gone(hall: Hall) -> None:
+    async def lingers(agent: Agent) -> None:
+        if len(hall.agents.started) == 1:
+            agent.may_end.clear()
+        else:
+            assert hall.agents.alive == [agent.spec.run_id]
+        await agent.ends_turn("done")
+        await asyncio.Event().wait()
+
+    hall.agents.scripts = {"claude": lingers}
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    task = await hall.engine.steer(task.id, "Also the docs.", by="ann")
+    other = await hall.until((await submit(hall, agents=("codex",))).id, *ENDED)
+    assert other.status is Status.COMPLETED  # rounds go on meanwhile, and leave it where it is
+    assert (await hall.engine.task(task.id)).status is Status.QUEUED
+    hall.agents.processes[task.runs[0].id].may_end.set()
+    task = await hall.until(task.id, *ENDED)
+    assert [run.outcome for run in task.runs] == [Outcome.SUCCEEDED, Outcome.SUCCEEDED]
+
+
 async def test_cancelling_ends_the_agent_first(hall: Hall) -> None:
     async def hangs(agent: Agent) -> None:
         await agent.writes("half.txt", "half")

@@ -383,6 +383,27 @@ async def test_an_interrupted_command_is_stopped_and_can_be_told_more(here: Lab)
     assert seen.texts[-1] == "heard more"
 
 
+DEAF = """
+import sys, time
+print("heard", sys.stdin.read().strip(), flush=True)
+time.sleep(1000)
+"""
+
+
+async def test_finishing_returns_when_nothing_of_the_process_is_left(
+    here: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "FINISH_GRACE_S", 0.2)
+    spec = here.spec(here.program(DEAF), "one")
+    run = await here.start(spec)
+    seen = Seen()
+    await read_until(run, Text, seen)
+    await run.finish()
+    assert not processes.marked(processes.RUN, lambda mark: spec.run_id in mark)
+    await follow(run, None, seen)
+    assert seen.end.reason == "stopped"
+
+
 # --- figures -------------------------------------------------------------------------------------
 
 
