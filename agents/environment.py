@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -34,6 +35,7 @@ NEVER = ("GOFER_*", "TELEGRAM_*", "GIT_*")
 NO_SETTING = "GOFER_REHEARSAL"  # the script of the rehearsal agent
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 LOGIN_SIZE = 1_000_000
+CLOCK_SKEW_S = 60.0
 
 
 def allowed(source: Mapping[str, str], patterns: Sequence[str] = ()) -> dict[str, str]:
@@ -127,12 +129,16 @@ class Folders:
 
 
 def changed_at(path: Path) -> float:
-    """Seconds; 0 where there is no plain file."""
+    """Seconds; 0 where there is no plain file, or one that claims to be from the future.
+
+    Agents can set such a time, and the owner's next login would never be newer.
+    """
     try:
         found = path.lstat()
     except OSError:
         return 0.0
-    return found.st_mtime if stat.S_ISREG(found.st_mode) else 0.0
+    believable = stat.S_ISREG(found.st_mode) and found.st_mtime <= time.time() + CLOCK_SKEW_S
+    return found.st_mtime if believable else 0.0
 
 
 def read_plain(path: Path) -> bytes | None:

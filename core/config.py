@@ -7,7 +7,9 @@ reported all at once by `load`. Each setting is documented once, in `.env.exampl
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
+from contextlib import suppress
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
@@ -125,9 +127,11 @@ def runtime_folder(home: Path) -> Path:
     if len(str(base)) > 40:
         base = Path("/tmp")  # noqa: S108 - checked for owner and mode below
     folder = base / f"gofer-{os.getuid()}-{sha256(os.fsencode(home)).hexdigest()[:8]}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
     found = folder.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o077 or folder.is_symlink():
+    private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
+    if found.st_uid != os.getuid() or not private:
         raise UserError(f"{folder} is not a private folder of yours; remove it and start again.")
     return folder
 

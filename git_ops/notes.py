@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,6 +74,12 @@ SECRETS = re.compile(
     r"|(?i:(?:secret|passw(?:or)?d|api_?key|token)\w*[\"']?\s*[:=]\s*[\"'][^\s\"']{12,}[\"'])"
 )
 
+LINK = re.compile(
+    r"^(?:new file mode 120000\nindex .*|index \S+ 120000)\n--- .*\n\+\+\+ (?:b/)?(.*?)\t?\n@@ .*\n"
+    r"(?:-.*\n(?:\\ .*\n)?)?\+(.*)$",
+    re.MULTILINE,
+)
+
 
 def notes_on(files: Sequence[FileChange]) -> list[str]:
     """What the names and kinds of the changed files say."""
@@ -100,6 +107,17 @@ def secrets_in(diff: str) -> list[str]:
         elif line.startswith("+") and len(line) < 5000 and SECRETS.search(line):
             hits[current] = None
     return [f"Adds what looks like a secret: {listed(list(hits))}."] if hits else []
+
+
+def links_out(diff: str) -> list[str]:
+    """Links in a unified diff that lead out of the project: what follows one reads other files."""
+    hits = [path for path, target in LINK.findall(diff) if leads_out(path, target)]
+    return [f"Links to what lies outside of the project: {listed(hits)}."] if hits else []
+
+
+def leads_out(path: str, target: str) -> bool:
+    place = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    return place.startswith(("/", "../")) or place == ".."
 
 
 def listed(paths: Sequence[str]) -> str:

@@ -86,6 +86,17 @@ def test_a_refreshed_login_reaches_other_projects_and_never_the_owner(
     assert mine.read_text() == "logged in again"
 
 
+def test_a_login_from_the_future_does_not_outlive_the_owners_next_one(
+    tmp_path: Path, owner: Path
+) -> None:
+    claude(tmp_path).prepare({})
+    mine = claude(tmp_path).mounts()[0].source / ".credentials.json"
+    change(mine, "planted", 9_999_999_999)
+    claude(tmp_path, "other").prepare({})
+    claude(tmp_path).prepare({})
+    assert mine.read_text() == (owner / ".claude" / ".credentials.json").read_text()
+
+
 def test_a_link_in_the_place_of_a_login_is_not_followed(tmp_path: Path, owner: Path) -> None:
     folders = claude(tmp_path)
     folders.prepare({})

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cli.app import make_agents
-from core.config import load
+from core.config import load, runtime_folder
+from core.errors import UserError
 from core.model import Workspace
 from tests.fakes.lab import HAS_BWRAP, NO_BWRAP
 
@@ -44,3 +45,24 @@ async def test_no_agent_reads_the_settings_file_wherever_it_lies(
         )
         assert "done" in result.tail
         assert "SECRET" not in result.tail
+
+
+@pytest.mark.parametrize("squat", ["file", "link", "dangling", "open"])
+def test_a_runtime_folder_that_is_not_ours_alone_is_refused(
+    settings_file: Path, tmp_path: Path, squat: str
+) -> None:
+    home = tmp_path / "home"
+    folder = runtime_folder(home)
+    folder.rmdir()
+    match squat:
+        case "file":
+            folder.touch(mode=0o600)
+        case "link":
+            folder.symlink_to(home)
+        case "dangling":
+            folder.symlink_to(tmp_path / "nowhere")
+        case _:
+            folder.mkdir()
+            folder.chmod(0o777)
+    with pytest.raises(UserError, match="not a private folder of yours"):
+        runtime_folder(home)

@@ -311,6 +311,25 @@ def test_endless_words_of_the_agents_git_stay_outside(
     assert len(result.err) <= 2000
 
 
+async def test_links_that_lead_out_are_told(repositories: Repositories, owner: Checkout) -> None:
+    (owner.path / "was.txt").symlink_to("app.py")
+    owner.commit("A link")
+    workspace = await repositories.prepare(owner.project, "abcd1234", "x", base=None)
+    (workspace.path / "deep").mkdir()
+    for name, target in {
+        "app.py": "/etc/passwd",
+        "was.txt": "../../x",
+        "deep/up": "../../y",
+        "deep/inside": "../app.py",
+        "deep/near": "./../app.py",
+    }.items():
+        (workspace.path / name).unlink(missing_ok=True)
+        (workspace.path / name).symlink_to(target)
+    (workspace.path / "words.txt").write_text("new file mode 120000\n/etc/passwd\n")
+    _, notes = await repositories.changes(await turn(repositories, owner, workspace))
+    assert "Links to what lies outside of the project: app.py, deep/up, was.txt." in notes
+
+
 async def test_a_diff_without_end_is_cut_off(repositories: Repositories, owner: Checkout) -> None:
     workspace = await repositories.prepare(owner.project, "abcd1234", "x", base=None)
     (workspace.path / "long.txt").write_text("all work and no play\n" * 1_100_000)
