@@ -25,6 +25,13 @@ COMMAND = (sys.executable, "-P", "-m", "voice.worker")  # -P: never modules of t
 PASSED = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
 PASSED_FAMILIES = ("LC_", "HF_", "CUDA_", "NVIDIA_", "OMP_", "SSL_CERT_", "CT2_")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+# A plain download resumes and reports progress. Without the other two, libraries tell their makers
+# about this machine; ONNX Runtime from the moment it is loaded, with an id that it leaves behind.
+LIBRARIES = {
+    "HF_HUB_DISABLE_XET": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "ORT_DISABLE_TELEMETRY": "1",
+}
 
 Message = Mapping[str, Any]
 Progress = Callable[[float], None]
@@ -102,11 +109,13 @@ class Child:
 
 
 def environment() -> dict[str, str]:
-    """What the child may see: what its libraries need, and no token of anybody."""
+    """What the child may see: what its libraries need, and no token of anybody.
+
+    The parent's own settings of those libraries do not count.
+    """
     passed = {
         name: value
         for name, value in os.environ.items()
         if name in PASSED or name.startswith(PASSED_FAMILIES) or name.lower() in PROXIES
     }
-    # A plain download resumes and reports progress; the parent's library settings do not count.
-    return {**passed, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    return {**passed, **LIBRARIES}
