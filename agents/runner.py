@@ -12,7 +12,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -47,10 +47,10 @@ class Runner:
         runtime: Path,
         agents_file: Path | None = None,
         sandbox: str = "auto",
-        hidden: Sequence[Path] = (),
+        hidden: Callable[[], Sequence[Path]] = tuple,
         source: Mapping[str, str] | None = None,
     ) -> None:
-        """`runtime`: a short folder for sockets. `hidden`: what no agent may see (the owner's
+        """`runtime`: a short folder for sockets. `hidden`: tells what no agent may see (the owner's
         projects, settings files). `source`: the environment to choose from, ours by default.
         Raises UserError for an agents file that is not right.
         """

@@ -16,7 +16,7 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from agents import checks, processes, toolchains
@@ -62,12 +62,14 @@ exit 0
 
 
 class Sandbox:
-    def __init__(self, choice: str, *, home: Path, hidden: Sequence[Path] = ()) -> None:
-        """`hidden`: files and folders that no agent may see, besides what the policy hides."""
+    def __init__(
+        self, choice: str, *, home: Path, hidden: Callable[[], Sequence[Path]] = tuple
+    ) -> None:
+        """`hidden` tells what no agent may see, besides the places that the policy hides."""
         self._choice = choice
         self._home = home
         self._owner = Path.home()
-        self._hidden = tuple(real(path) for path in (*hidden, *own_settings()))
+        self._hidden = hidden
         self._known: tuple[float, SandboxInfo] | None = None
         self._tools: dict[tuple[str, ...], tuple[float, set[Path]]] = {}
 
@@ -182,11 +184,15 @@ class Sandbox:
         inside = {**environment, "HOME": str(self._owner), "TMPDIR": "/tmp"}  # noqa: S108
         return Boxed((*box, program or argv[0], *argv[1:]), inside)
 
+    def _private(self) -> tuple[Path, ...]:
+        """Asked afresh for each run: projects come while agents run."""
+        return (*map(real, (*self._hidden(), *own_settings())), self._home)
+
     def _concealed(self) -> dict[Path, bool]:
         """Hidden places, and whether what is written there (in memory) may stay for the run."""
         places = {Path(path): False for path in (*FOREIGN, *SECRETS)}
         places |= {Path(path): False for path in HOMES}
-        places |= dict.fromkeys((*self._hidden, self._home), False)
+        places |= dict.fromkeys(self._private(), False)
         places |= {Path(path): True for path in SCRATCH}
         places[self._owner] = True
         return {real(place): kept for place, kept in places.items() if place.exists()}
@@ -196,7 +202,7 @@ class Sandbox:
         at, known = self._tools.get(key, (float("-inf"), set()))
         if time.monotonic() - at > PROBE_FRESH_S:
             hidden = tuple(self._concealed())
-            private = (*self._hidden, self._home)
+            private = self._private()
 
             def concealed(place: Path) -> bool:
                 """In a hidden place, and neither in a project nor a folder that holds one."""

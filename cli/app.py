@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from agents.runner import Runner
 from agents.sandbox import Sandbox
 from core.config import Settings
 from core.engine import Engine
+from core.errors import UserError
 from core.model import Task, Workspace
 from core.notify import SCHEME, Pushes
 from core.outbox import Outbox
@@ -102,12 +103,21 @@ def make_agents(settings: Settings) -> Runner:
     )
 
 
-def _hidden(settings: Settings) -> Sequence[Path]:
-    """What no agent may see: the owner's checkouts, and what would let it in as the owner.
+def _hidden(settings: Settings) -> Callable[[], Sequence[Path]]:
+    """Tells what no agent may see: the owner's checkouts, and what would let it in as the owner.
 
     Raises UserError for a bad projects.toml.
     """
-    return [*(project.path for project in Projects(settings).all()), *settings.private]
+    projects = Projects(settings)
+    known = projects.all()
+
+    def hidden() -> Sequence[Path]:
+        nonlocal known
+        with suppress(UserError):  # somebody edits it just now
+            known = projects.all()
+        return [*(project.path for project in known), *settings.private]
+
+    return hidden
 
 
 async def make_repositories(settings: Settings, agents: Runner) -> Repositories:

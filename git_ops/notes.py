@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.model import FileChange
+from git_ops.review import CUT_OFF
 
 SHOWN = 5  # file names in one note
 
@@ -79,6 +80,7 @@ LINK = re.compile(
     r"(?:-.*\n(?:\\ .*\n)?)?\+(.*)$",
     re.MULTILINE,
 )
+TOO_MUCH = "Too much changed to be looked through to its end for secrets and links."
 
 
 def notes_on(files: Sequence[FileChange]) -> list[str]:
@@ -95,6 +97,12 @@ def _applies(rule: Rule, file: FileChange) -> bool:
     if rule.statuses and file.status not in rule.statuses:
         return False
     return any(rule.path.search(name) for name in (file.path, file.old_path) if name is not None)
+
+
+def notes_in(diff: str) -> list[str]:
+    """What the lines of a unified diff say."""
+    cut = [TOO_MUCH] if diff.endswith(f"{CUT_OFF}\n") else []
+    return [*secrets_in(diff), *links_out(diff), *cut]
 
 
 def secrets_in(diff: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar
 from core.model import FileChange, Project, TrackedFile, Workspace
 from git_ops import merge, pull_request, review, sweep
 from git_ops.clone import Clone
-from git_ops.notes import links_out, notes_on, secrets_in
+from git_ops.notes import notes_in, notes_on
 from git_ops.owner import Owner
 from git_ops.workspace import Site
 
@@ -66,7 +66,7 @@ class Repositories:
         text = review.diff(clone, workspace.base, workspace.head)
         commits = clone.git.text("rev-list", workspace.head, f"^{workspace.base}").split()
         noted = clone.record(workspace.path.name).notes([*commits, workspace.base])
-        return files, (*noted, *notes_on(files), *secrets_in(text), *links_out(text))
+        return files, (*noted, *notes_on(files), *notes_in(text))
 
     async def diff(self, workspace: Workspace, path: str | None = None) -> str:
         clone = Clone.of(self._home, workspace.project)

@@ -64,7 +64,6 @@ async def main(home: Path, project: Path, number: int) -> None:
             runtime=settings.runtime,
             agents_file=settings.agents,
             sandbox=settings.sandbox.value,
-            hidden=[],
         ),
         repositories=Repositories(home),
         projects=Projects(settings),

@@ -96,7 +96,7 @@ class Lab:
             runtime=self.runtime,
             agents_file=file,
             sandbox=self.sandbox,
-            hidden=self.hidden,
+            hidden=lambda: self.hidden,
             source=self.source,
         )
 

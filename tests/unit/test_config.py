@@ -10,6 +10,7 @@ from cli.app import make_agents
 from core.config import load, runtime_folder
 from core.errors import UserError
 from core.model import Workspace
+from core.projects import Projects
 from tests.fakes.lab import HAS_BWRAP, NO_BWRAP
 
 
@@ -45,6 +46,23 @@ async def test_no_agent_reads_the_settings_file_wherever_it_lies(
         )
         assert "done" in result.tail
         assert "SECRET" not in result.tail
+
+
+@pytest.mark.skipif(not HAS_BWRAP, reason=NO_BWRAP)
+async def test_no_agent_reads_a_project_that_was_added_while_gofer_runs(
+    settings_file: Path, tmp_path: Path
+) -> None:
+    settings = load(settings_file)
+    agents = make_agents(settings)
+    workspace = Workspace(tmp_path, "app", "gofer/t1", "0", "0")
+    (tmp_path / "late" / ".git").mkdir(parents=True)
+    (tmp_path / "late" / "secret.txt").write_text("SECRET")
+    before = await agents.execute("cat late/secret.txt", workspace)
+    Projects(settings).add(tmp_path / "late")
+    after = await agents.execute("cat late/secret.txt", workspace)
+    (settings.home / "projects.toml").write_text("not = = toml")
+    later = await agents.execute("cat late/secret.txt", workspace)
+    assert ["SECRET" in result.tail for result in (before, after, later)] == [True, False, False]
 
 
 @pytest.mark.parametrize("squat", ["file", "link", "dangling", "open"])

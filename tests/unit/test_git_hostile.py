@@ -16,6 +16,7 @@ import pytest
 from core.errors import Refused, UnsafeRepository
 from core.model import Workspace
 from git_ops.git import sandboxed
+from git_ops.notes import TOO_MUCH
 from git_ops.repositories import Repositories
 from git_ops.review import LONGEST_DIFF
 from tests.fakes.checkout import Checkout, git, in_bubblewrap
@@ -338,6 +339,7 @@ async def test_a_diff_without_end_is_cut_off(repositories: Repositories, owner: 
     diff = await repositories.diff(after)
     assert LONGEST_DIFF < len(diff) < LONGEST_DIFF + 200
     assert diff.endswith("this is its beginning.]\n")
+    assert TOO_MUCH in (await repositories.changes(after))[1]
     assert "Binary files" in await repositories.diff(after, "longer.txt")
 
 
