@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from agents.runner import Runner
 from agents.sandbox import Sandbox
-from core.config import Settings
+from core.config import Settings, make_private
 from core.engine import Engine
 from core.errors import UserError
 from core.model import Task, Workspace
@@ -47,7 +47,7 @@ class House:
 @asynccontextmanager
 async def open_house(settings: Settings) -> AsyncIterator[House]:
     """Everything, wired; whoever opens it starts the engine and the doors, and stops them."""
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(settings.home)
     async with AsyncExitStack() as stack:
         database = await Database.open(settings.home / "gofer.db")
         stack.push_async_callback(database.close)

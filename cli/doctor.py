@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 OLDEST_GIT = (2, 38)
 TELEGRAM_TIMEOUT_S = 10.0
+LOOPBACK_TIMEOUT_S = 5.0
 
 OK, WARNING, FAILURE = "ok", "warning", "failed"
 _MARKS = {OK: ("✓", "green"), WARNING: ("!", "yellow"), FAILURE: ("✗", "red")}
@@ -71,6 +72,10 @@ def _line(finding: Finding) -> str:
 
 
 async def _home(settings: Settings) -> AsyncIterator[Finding]:
+    if settings.home.exists() and not settings.home.is_dir():
+        remedy = "Set GOFER_HOME to another folder."
+        yield Finding("home", FAILURE, f"{settings.home} is no folder", remedy)
+        return
     folder = settings.home if settings.home.exists() else settings.home.parent
     free_mb = shutil.disk_usage(folder if folder.exists() else Path("/")).free // 2**20
     if free_mb < settings.min_free_disk_mb:
@@ -255,6 +260,10 @@ async def _port(settings: Settings) -> AsyncIterator[Finding]:
     where = f"{settings.mcp_host}:{settings.mcp_port}"
     if _hub_answers(settings.socket):
         yield Finding("hub", OK, "running")
+        if not await _lets_in(where, settings):
+            remedy = "What gofer up said at its start says why; mend it and start Gofer again."
+            yield Finding("mcp", FAILURE, f"Gofer does not answer on {where}", remedy)
+            return
     else:
         yield Finding("hub", OK, "not running; start it with gofer up")
         try:
@@ -268,6 +277,20 @@ async def _port(settings: Settings) -> AsyncIterator[Finding]:
 def _hub_answers(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0
+
+
+async def _lets_in(where: str, settings: Settings) -> bool:
+    """Whether this home's hub is behind the port: it alone takes this home's token."""
+    import httpx
+
+    from mcp_server.auth import token_of
+
+    headers = {"Authorization": f"Bearer {token_of(settings)}"}
+    try:
+        async with httpx.AsyncClient(timeout=LOOPBACK_TIMEOUT_S, trust_env=False) as http:
+            return (await http.get(f"http://{where}/metrics", headers=headers)).is_success
+    except httpx.HTTPError:
+        return False
 
 
 Check = Callable[["Settings"], AsyncIterator[Finding]]

@@ -55,7 +55,9 @@ def save(file: Path, answers: Mapping[str, str]) -> None:
     """Set these in the file, keep its other lines; only its owner can read it, from the start."""
     from dotenv import set_key
 
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    from core.config import make_private
+
+    make_private(file.parent)
     file.touch(mode=0o600)
     file.chmod(0o600)
     for name, value in answers.items():

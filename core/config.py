@@ -136,6 +136,16 @@ def runtime_folder(home: Path) -> Path:
     return folder
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder that its owner alone can enter. Raises UserError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be made ({error.strerror}). Set GOFER_HOME to another folder."
+        ) from None
+
+
 def load(env_file: Path | None = None) -> Settings:
     """Read the settings. Raises UserError that lists every bad value."""
     if env_file is None:

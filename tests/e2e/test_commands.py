@@ -148,6 +148,7 @@ def test_a_taken_port_stops_the_port_alone(
     with running_hub(env) as other:
         assert "GOFER_MCP_PORT" in other.output
         assert other.run("tasks").returncode == 0
+        assert f"does not answer on 127.0.0.1:{port}" in other.run("doctor").stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -208,6 +209,16 @@ def test_without_a_hub_a_command_says_how_to_start_one(tmp_path: Path) -> None:
     refused = run(environment(tmp_path / "home"), "tasks")
     assert refused.returncode == 2
     assert "gofer up" in refused.stderr
+
+
+def test_a_home_that_cannot_be_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "home").touch()
+    env = environment(tmp_path / "home")
+    for command in ("up", "init"):
+        refused = run(env, command, stdin="\n" * 9)
+        assert refused.returncode == 2
+        assert "Set GOFER_HOME" in refused.stderr
+        assert "Traceback" not in refused.stderr
 
 
 def test_bad_settings_are_all_named_and_their_values_are_not(tmp_path: Path) -> None:
