@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agents import patch
-from agents.driver import TAIL, headline, plain, within
+from agents.driver import TAIL, explained, headline, plain, within
 from agents.fields import Json, get, items, strings, text
 from core.model import AgentEvent, Command, FileEdit, Plan, PlanStep, Request, ToolCall, ToolKind
 
@@ -124,11 +124,13 @@ class Call:
     def request(self, request_id: str, root: Path) -> Request:
         shown = "".join(diff for _, diff in self.diffs(root))
         words = "\n".join(text(block, "content", "text") for block in self.content)
+        words = text(self.input, "description") or words.strip()
+        title = headline(self.title or self.kind or "use a tool", root)
         return Request(
             request_id,
-            headline(self.title or self.kind or "use a tool", root),
+            title,
             self.tool_kind,
-            detail=shown or text(self.input, "description") or words.strip(),
+            detail=shown or explained(self.command or "", words, title, root),
             paths=self.paths,
             command=self.command,
         )

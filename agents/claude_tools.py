@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agents import patch
-from agents.driver import TAIL, headline, plain, within
+from agents.driver import TAIL, explained, headline, plain, within
 from agents.fields import Json, get, items, text
 from core.model import (
     AgentEvent,
@@ -184,7 +184,9 @@ def detail(name: str, given: Json, root: Path) -> str:
         case ToolKind.EDIT:
             return proposed(given, root)
         case ToolKind.EXECUTE | ToolKind.FETCH:
-            return text(given, "description") or text(given, "prompt")
+            words = text(given, "description") or text(given, "prompt")
+            shown = title(name, given, root).removeprefix(f"{name} ")
+            return explained(text(given, "command"), words, shown, root)
     return text(given, "plan")
 
 

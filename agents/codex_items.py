@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from agents.driver import TAIL, headline, plain, within
+from agents.driver import TAIL, explained, headline, plain, within
 from agents.fields import Json, get, items, strings, text
 from core.model import (
     AgentEvent,
@@ -131,7 +131,9 @@ def command_request(params: Json, item: Json, root: Path) -> Request:
     if host:
         return Request("", headline(f"Connect to {host}", root), ToolKind.FETCH, command=command)
     reason = text(params, "reason")
-    return Request("", headline(command, root), ToolKind.EXECUTE, detail=reason, command=command)
+    shown = headline(command, root)
+    detail = explained(command, reason, shown, root)
+    return Request("", shown, ToolKind.EXECUTE, detail, command=command)
 
 
 def edit_request(params: Json, item: Json, root: Path) -> Request:

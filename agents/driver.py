@@ -225,10 +225,23 @@ def within(path: str, root: Path) -> str:
     return path.removeprefix(f"{root}/")
 
 
+HEADLINE = 200
+
+
 def headline(text: str, root: Path) -> str:
-    """One line of at most 200 characters, paths inside the work tree shown without it."""
+    """One line of at most HEADLINE characters, paths inside the work tree shown without it."""
     words = " ".join(text.replace(f"{root}/", "").split())
-    return words if len(words) <= 200 else words[:199] + "…"
+    return words if len(words) <= HEADLINE else words[: HEADLINE - 1] + "…"
+
+
+def explained(command: str, words: str, shown: str, root: Path) -> str:
+    """What a permission shows below `shown`: the whole command, unless that is it, then the words.
+
+    Words are the agent's own, and may speak of something else than it does.
+    """
+    plainly = len(command) <= HEADLINE and "\n" not in command.strip()
+    whole = not command or (plainly and shown == headline(command, root))
+    return words if whole else "\n\n".join(part for part in (command, words) if part)
 
 
 def describe_exit(exit_code: int | None) -> str:

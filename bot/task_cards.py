@@ -10,7 +10,21 @@ from datetime import datetime, timedelta
 
 from bot.cards import LABEL, Button, Card, Rows, rows
 from bot.steps import Steps
-from bot.text import Rich, bold, code, fit, italic, join, markdown, plain, pre, shorten, tail
+from bot.text import (
+    Rich,
+    bold,
+    code,
+    ends,
+    fit,
+    italic,
+    join,
+    markdown,
+    plain,
+    pre,
+    shorten,
+    tail,
+    visible,
+)
 from core.model import (
     ACTIVE,
     ENDED,
@@ -22,6 +36,7 @@ from core.model import (
     Task,
 )
 
+DETAIL = 2000  # of what is asked
 ANSWER = 1200  # units of the agent's last message on a card; a longer one is sent before it, whole
 FILES = 10
 TAIL = 600
@@ -66,8 +81,8 @@ def working_card(task: Task, steps: Steps, now: datetime | None = None) -> Card:
 
 
 def question_card(task: Task, question: Question) -> Card:
-    heading = plain("🙋 ") + bold(shorten(question.text, 600)) + plain(f"\n{_short(task)}")
-    detail = pre(fit(plain(question.detail), 1500).text) if question.detail else Rich()
+    heading = plain("🙋 ") + bold(shorten(visible(question.text), 600)) + plain(f"\n{_short(task)}")
+    detail = pre(ends(visible(question.detail), DETAIL)) if question.detail else Rich()
     until = plain(f"No answer by {question.expires_at.astimezone():%H:%M} means no.")
     if question.kind is None:
         hint = plain("Tap one, or reply to this message in your own words.")

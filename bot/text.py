@@ -6,6 +6,7 @@ break a message; what cannot be marked is shown as it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -55,6 +56,9 @@ def bold(text: str) -> Rich:
 
 def italic(text: str) -> Rich:
     return _marked("italic", text)
+
+
+_DECEIVING = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
 def code(text: str) -> Rich:
@@ -135,6 +139,23 @@ def tail(text: str, units: int) -> str:
     """The longest end of at most so many UTF-16 units."""
     raw = text.encode("utf-16-le", "surrogatepass")
     return raw[-units * 2 :].decode("utf-16-le", "ignore") if len(raw) > units * 2 else text
+
+
+def ends(text: str, units: int) -> str:
+    """Beginning and end of what is longer, with what is left out counted between them.
+
+    For what somebody is asked to allow: the end of a command counts as much as its beginning.
+    """
+    if utf16_len(text) <= units:
+        return text
+    first, last = head(text, units // 2), tail(text, units // 2 - 80)
+    hidden = len(text) - len(first) - len(last)
+    return f"{first}\n⚠️ {hidden:,} characters are not shown here ⚠️\n{last}"
+
+
+def visible(text: str) -> str:
+    """Characters that turn or hide what is around them, spelled out."""
+    return _DECEIVING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _clean(text: str) -> str:
