@@ -170,7 +170,7 @@ async def _connect(path: Path, opened: AsyncExitStack, *pragmas: str) -> aiosqli
     return connection
 
 
-async def _migrate(connection: aiosqlite.Connection, path: Path, upto: int | None = None) -> None:
+async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
     steps = [(int(file.name[:3]), file) for file in sorted(MIGRATIONS.glob("[0-9]*_*.sql"))]
     [row] = await connection.execute_fetchall("PRAGMA user_version")
     version: int = row[0]
@@ -181,7 +181,7 @@ async def _migrate(connection: aiosqlite.Connection, path: Path, upto: int | Non
             f"this program knows {newest}). Update Gofer."
         )
     for number, file in steps:
-        if version < number and (upto is None or number <= upto):
+        if version < number:
             await _apply(connection, number, file.read_text())
 
 

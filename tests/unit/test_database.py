@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import stat
+import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
-import aiosqlite
 import pytest
 
 from core.errors import UserError
-from core.store.database import MIGRATIONS, Database, _migrate
+from core.model import ReviewState, Status
+from core.store import events, mail, tasks
+from core.store.database import Database
 
 
 @pytest.fixture
@@ -123,28 +126,69 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         await Database.open(path)
 
 
+LOCKS = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.read()
+connection.execute("COMMIT")
+"""
+
+
 async def test_a_file_locked_by_another_process_delays_writes_and_no_reads(
     database: Database,
 ) -> None:
-    other = sqlite3.connect(database.path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
+    pipe = asyncio.subprocess.PIPE
+    other = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", LOCKS, str(database.path), stdin=pipe, stdout=pipe
+    )
+    assert other.stdout
+    assert await asyncio.wait_for(other.stdout.readline(), 30) == b"locked\n"
     writing = asyncio.create_task(put(database, "a"))
     assert await texts(database) == []
     assert not writing.done()
-    other.execute("COMMIT")
-    other.close()
+    await other.communicate(b"")  # the end of its input
     await writing
     assert await texts(database) == ["a"]
 
 
-async def test_a_database_migrated_step_by_step_equals_a_fresh_one(tmp_path: Path) -> None:
-    schema = "SELECT type, name, sql FROM sqlite_master ORDER BY type, name"
-    fresh = await Database.open(tmp_path / "fresh.db")
-    for upto in sorted(int(file.name[:3]) for file in MIGRATIONS.glob("*.sql")):
-        async with aiosqlite.connect(tmp_path / "old.db", isolation_level=None) as connection:
-            await _migrate(connection, tmp_path / "old.db", upto)
-    migrated = await Database.open(tmp_path / "old.db")
-    as_rows = [[tuple(row) for row in await one.read(schema)] for one in (fresh, migrated)]
-    assert as_rows[0] == as_rows[1]
-    await fresh.close()
-    await migrated.close()
+# What the first release left on a disk. It is never made anew: with the migrations that were
+# released it has to give what the present ones give.
+FIRST_RELEASE = Path(__file__).parents[1] / "data" / "first_release.sql"
+
+
+@pytest.fixture
+async def old(tmp_path: Path) -> AsyncIterator[Database]:
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(FIRST_RELEASE.read_text())
+    database = await Database.open(path)
+    yield database
+    await database.close()
+
+
+async def test_a_database_of_the_first_release_becomes_like_a_fresh_one(
+    old: Database, database: Database
+) -> None:
+    schema = "SELECT type, name, sql FROM sqlite_master WHERE name <> 'notes' ORDER BY type, name"
+    was, fresh = [[tuple(row) for row in await one.read(schema)] for one in (old, database)]
+    assert was == fresh
+    [version], [newest] = [await one.read("PRAGMA user_version") for one in (old, database)]
+    assert tuple(version) == tuple(newest)
+
+
+async def test_what_the_first_release_recorded_can_be_read(old: Database) -> None:
+    stored = await tasks.load(old.read, "a1b2c3d4")
+    assert (stored.task.status, stored.task.answer) == (
+        Status.COMPLETED,
+        "The total is right now.",
+    )
+    assert stored.task.review is not None
+    assert stored.task.review.state is ReviewState.OPEN
+    assert stored.run_state.turn is not None
+    said = await events.of_task(old.read, "a1b2c3d4", 0, 100)
+    assert [event.seq for event in said] == list(range(1, 17))
+    asked = await mail.question(old.read, "a1b2c3d4", "a1b2c3d4-1", "r1")
+    assert asked is not None
+    assert asked.request.command == "make test"
