@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +27,6 @@ from core.model import (
     SessionStarted,
     Text,
     Told,
-    Trouble,
     TurnEnded,
 )
 from tests.fakes.lab import Lab, Seen, follow, lab, said, script, transcript, until
@@ -118,7 +116,7 @@ async def test_an_ended_process_hears_nothing_more(here: Lab) -> None:
     run = await here.start(here.spec(prompt=script({"exit": 3})))
     seen = await follow(run)
     assert seen.end.exit_code == 3
-    assert [type(event) for event in seen.events[-3:]] == [Trouble, TurnEnded, ProcessEnded]
+    assert [type(event) for event in seen.events[-2:]] == [TurnEnded, ProcessEnded]
     with pytest.raises(AgentGone):
         await run.tell("m1", "hello?")
     with pytest.raises(AgentGone):
@@ -404,10 +402,7 @@ async def test_finishing_returns_when_nothing_of_the_process_is_left(
     assert seen.end.reason == "stopped"
 
 
-# --- figures -------------------------------------------------------------------------------------
-
-
-async def test_a_hundred_thousand_lines_are_read_again_quickly(here: Lab) -> None:
+async def test_of_a_hundred_thousand_lines_none_is_reported_again(here: Lab) -> None:
     spec = here.spec()
     spec.folder.mkdir(parents=True)
     message = {"role": "assistant", "content": [{"type": "text", "text": "some words of it"}]}
@@ -418,11 +413,9 @@ async def test_a_hundred_thousand_lines_are_read_again_quickly(here: Lab) -> Non
     body = "\n".join([start, *[entry] * 100_000, ended, ""])
     (spec.folder / "transcript.jsonl").write_text(body)
     (spec.folder / "exit.json").write_text("{}")
-    began = time.process_time()
     run = await here.runner().attach(spec, len(body) - len(ended) - 1)
     seen = await follow(run)
-    assert [type(event) for event in seen.events] == [Trouble, TurnEnded, ProcessEnded]
-    assert time.process_time() - began < 6  # 2 s on a machine that has nothing else to do
+    assert [type(event) for event in seen.events] == [TurnEnded, ProcessEnded]
 
 
 async def test_requests_are_withdrawn_when_the_process_ends(here: Lab) -> None:
