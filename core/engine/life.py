@@ -54,7 +54,7 @@ class Life:
         self.task_id = task_id
         self._parts = parts
         self._agent: AgentRun | None = None
-        self._reports: asyncio.Queue[Batch | GoferError | None] = asyncio.Queue(QUEUED_BATCHES)
+        self._reports: asyncio.Queue[Batch | Exception | None] = asyncio.Queue(QUEUED_BATCHES)
         self._pump: asyncio.Task[None] | None = None
         self._wishes = Wishes(parts, task_id)
         self._stop_on_leaving = False
@@ -146,7 +146,7 @@ class Life:
         try:
             async for batch in agent.batches():
                 await self._reports.put(batch)
-        except GoferError as error:
+        except Exception as error:  # noqa: BLE001 - raised again by the one who waits for reports
             await self._reports.put(error)
 
     # --- a turn ----------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ class Life:
             async with asyncio.timeout(patience_s):
                 item = await self._reports.get()
             while True:
-                if isinstance(item, GoferError):
+                if isinstance(item, Exception):
                     raise item
                 if item is not None:
                     batches.append(item)

@@ -43,7 +43,7 @@ class Agent:
 
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
-        self.record: list[AgentEvent] = []  # position n is behind the n-th
+        self.record: list[AgentEvent | Exception] = []  # position n is behind the n-th
         self.told: dict[str, str] = {}
         self.resting = False
         self.may_end = asyncio.Event()  # clear it, and `finish` waits
@@ -59,6 +59,12 @@ class Agent:
     async def says(self, *events: AgentEvent) -> None:
         async with self.changed:
             self.record.extend(events)
+            self.changed.notify_all()
+
+    async def cannot_be_read(self, error: Exception) -> None:
+        """Reading its reports fails from here on."""
+        async with self.changed:
+            self.record.append(error)
             self.changed.notify_all()
 
     async def asks(self, request: Request) -> tuple[Decision, str]:
@@ -157,6 +163,8 @@ class ScriptedRun:
             while self._position < len(agent.record) and not self.detached:
                 event = agent.record[self._position]
                 self._position += 1
+                if isinstance(event, Exception):
+                    raise event
                 yield Batch(self._position, (event,))
             if agent.over and self._position >= len(agent.record):
                 return

@@ -541,6 +541,19 @@ async def test_process_ended_without_a_turn_end_is_a_failure(hall: Hall) -> None
     assert task.error.message == "it fell over"
 
 
+async def test_reports_that_cannot_be_read_fail_the_task_and_end_its_agent(hall: Hall) -> None:
+    async def unreadable(agent: Agent) -> None:
+        await agent.cannot_be_read(OSError("no such transcript"))
+        await agent.hears()
+
+    hall.agents.scripts = {"claude": unreadable}
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    assert task.status is Status.FAILED
+    assert task.error is not None
+    assert "no such transcript" in task.error.message
+    assert not hall.agents.alive
+
+
 def test_every_status_is_in_the_table() -> None:
     from core.model import TRANSITIONS
 
