@@ -17,7 +17,11 @@ Json = dict[str, Any]
 
 
 def make_spec(
-    prompt: str = "do it", *, root: Path = Path("/work"), session: str = "s-1", resume: bool = False
+    prompt: str = "do it",
+    *,
+    root: Path = Path("/home/dev/code"),
+    session: str = "s-1",
+    resume: bool = False,
 ) -> RunSpec:
     workspace = Workspace(root, "demo", "gofer/abc-x", "0" * 40, "0" * 40)
     limits, folder = Limits(), Path("/nowhere")

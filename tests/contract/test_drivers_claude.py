@@ -103,11 +103,11 @@ def test_a_command_outside_names_the_path() -> None:
 def test_an_edit_is_shown_before_it_is_made() -> None:
     driver = opened()
     request = may_use(
-        driver, "Edit", file_path="/home/dev/a.py", old_string="one", new_string="two"
+        driver, "Edit", file_path="/home/dev/code/a.py", old_string="one", new_string="two"
     )
     assert request.title == "Edit a.py"
     assert request.detail == "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-one\n+two\n"
-    assert request.paths == ("/home/dev/a.py",)
+    assert request.paths == ("/home/dev/code/a.py",)
 
 
 def test_a_plan_is_read_and_its_approval_asked() -> None:
