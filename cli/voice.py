@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def voice() -> None:
-    """Fetch the Whisper model ahead, or correct what it hears."""
+    """Fetch the Whisper model, correct what it hears, or compare how it hears."""
 
 
 @voice.command()
@@ -56,3 +57,32 @@ async def _correct(settings: Settings, heard: str, written: str, project: str) -
     found = Projects(settings).find(project)
     async with open_hearing(settings) as hearing:
         await hearing.correct(found, heard, written)
+
+
+@voice.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-p", "--project", help="Match what is heard to this project's names.")
+@click.option("--language", help="Two letters; else the note decides.")
+@click.pass_context
+def bench(
+    ctx: click.Context, files: tuple[Path, ...], project: str | None, language: str | None
+) -> None:
+    """Hear your own notes by plain faster-whisper and by Gofer, side by side."""
+    asyncio.run(_bench(settings_of(ctx), files, project, language))
+
+
+async def _bench(
+    settings: Settings, files: Sequence[Path], project_name: str | None, language: str | None
+) -> None:
+    from cli.app import open_hearing, voice_folder
+    from core.projects import Projects
+    from voice.bench import compare
+
+    project = Projects(settings).find(project_name) if project_name else None
+    model, cache = settings.whisper_model, voice_folder(settings)
+    async with open_hearing(settings) as hearing:
+        async for seen in compare(hearing, model, cache, files, project=project, language=language):
+            click.echo(f"{seen.file}")
+            click.echo(f"  plain {seen.raw_seconds:6.2f} s  {seen.raw_text}")
+            click.echo(f"  gofer {seen.heard.seconds:6.2f} s  {seen.heard.text}")
+            click.echo(f"  Gofer took {seen.share_of_time:.2f} of plain's time.")

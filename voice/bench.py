@@ -7,12 +7,14 @@ busy machine slows both. Nothing here is used while Gofer serves.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.model import Heard, Project
+from voice.models import resolve
 from voice.transcriber import Transcriber
 
 
@@ -33,6 +35,7 @@ class Plain:
     """faster-whisper as its own documentation uses it, with voice activity detection."""
 
     def __init__(self, folder: Path) -> None:
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when ONNX Runtime is imported, below
         from faster_whisper import WhisperModel
 
         from voice.whisper import threads
@@ -56,18 +59,20 @@ class Plain:
 
 async def compare(
     hearing: Transcriber,
-    folder: Path,
+    model: str,
+    cache: Path,
     files: Sequence[Path],
     *,
     project: Project | None = None,
     language: str | None = None,
 ) -> AsyncIterator[Comparison]:
-    """One comparison per file, as they come. `folder` holds the model that `hearing` uses.
+    """One comparison per file, as they come. `model` and `cache` are those of `hearing`.
 
-    Raises UserError for a file that cannot be heard.
+    Raises UserError for a file that cannot be heard, or a model that cannot be had.
     """
-    plain = await asyncio.to_thread(Plain, folder)
     await hearing.load()
+    folder = await asyncio.to_thread(resolve, model, cache, lambda _done: None)
+    plain = await asyncio.to_thread(Plain, folder)
     for file in files:
         text, seconds = await asyncio.to_thread(plain.hear, file, language)
         heard = await hearing.hear(file, project=project, language=language)

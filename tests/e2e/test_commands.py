@@ -185,6 +185,17 @@ def test_transcribing_needs_no_hub(project: Checkout, tmp_path: Path) -> None:
     } <= set(note)  # fmt: skip
 
 
+def test_a_persons_own_notes_are_heard_plainly_and_by_gofer(
+    project: Checkout, tmp_path: Path
+) -> None:
+    env = environment(tmp_path / "home", GOFER_PROJECTS=str(project.path))
+    compared = run(env, "voice", "bench", "--project", "cart", str(DEMO_NOTE))
+    assert compared.returncode == 0, compared.stderr
+    plain, gofer = (line for line in compared.stdout.splitlines() if " s  " in line)
+    assert "src/cart.py" not in plain
+    assert "src/cart.py" in gofer
+
+
 def test_the_doctor_names_a_remedy_for_each_failure(tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     env = environment(
