@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.text import Rich, bold, code, fit, italic, join, plain, quote, shorten
-from core.model import AgentInfo, Replacement
+from core.hearing import Replacement
+from core.model import AgentInfo
 from core.store.conversation import Draft, DraftState
 from core.templates import Argument
 

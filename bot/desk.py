@@ -11,7 +11,8 @@ from bot.progress import Progress
 from bot.sender import Sender
 from core.config import Settings
 from core.engine import Engine
-from core.model import Heard, Project
+from core.hearing import Heard
+from core.model import Project
 from core.ports import Agents, Hearing
 from core.projects import Projects
 from core.store.conversation import Conversation

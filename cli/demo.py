@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from cli.app import House
     from cli.receiver import Receiver
     from core.config import Settings
-    from core.model import Event, Heard, Project, Task
+    from core.hearing import Heard
+    from core.model import Event, Project, Task
 
 NOTE = Path(__file__).with_name("demo_note.ogg")
 SCRIPT = Path(__file__).with_name("demo_script.json")

@@ -278,6 +278,12 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackedFile:
+    path: str  # relative to the repository, `/`-separated
+    blob: str  # object id of its content
+
+
+@dataclass(frozen=True, slots=True)
 class Mount:
     """A path that the sandbox shows to the agent at `target` (default: the same place)."""
 
@@ -489,54 +495,3 @@ class SandboxInfo:
     kind: str  # bwrap | container | none
     working: bool
     problem: str | None = None
-
-
-# --- voice ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class HeardWord:
-    word: str
-    start: float  # seconds
-    end: float
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    heard: str
-    written: str
-    confidence: float
-    choices: tuple[str, ...] = ()  # confusable neighbours, when the evidence does not decide
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """What a request asks for; None and empty where unsure."""
-
-    project: str | None = None
-    template: str | None = None
-    slots: Mapping[str, Any] = field(default_factory=dict)
-    agent: str | None = None
-    action: str | None = None  # follow-ups: also | stop | undo | merge | discard | status ...
-    read_only: bool = False  # "just look, don't change anything"
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    text: str
-    raw_text: str
-    language: str | None
-    duration_s: float
-    seconds: float  # time it took
-    no_speech: bool = False
-    words: tuple[HeardWord, ...] = ()
-    replacements: tuple[Replacement, ...] = ()
-    intent: Intent = Intent()
-    notice: str | None = None  # e.g. an English-only model heard another language
-
-
-@dataclass(frozen=True, slots=True)
-class TrackedFile:
-    path: str  # relative to the repository, `/`-separated
-    blob: str  # object id of its content

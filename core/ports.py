@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from core.hearing import Heard
 from core.model import (
     AgentInfo,
     Batch,
     CheckResult,
     Decision,
     FileChange,
-    Heard,
     Project,
     RunSpec,
     SandboxInfo,
@@ -145,6 +145,13 @@ class Repositories(Protocol):
 
     async def diff(self, workspace: Workspace, path: str | None = None) -> str:
         """Unified diff from base to head, of all or of one file."""
+        ...
+
+    async def take_in(self, project: Project, workspace: Workspace) -> Workspace:
+        """Merge what the target got meanwhile into the branch, conflict markers included.
+
+        The change is then seen against the target as it was taken in (`base`). Raises Refused.
+        """
         ...
 
     async def merge(

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from core.model import Event, Heard, Question, Review, Run, Task, Tokens
+from core.hearing import Heard
+from core.model import Event, Question, Review, Run, Task, Tokens
 
 
 def time_json(at: datetime | None) -> str | None:

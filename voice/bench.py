@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.model import Heard, Project
+from core.hearing import Heard
+from core.model import Project
 from voice.models import resolve
 from voice.transcriber import Transcriber
 

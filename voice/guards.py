@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.model import HeardWord
+from core.hearing import HeardWord
 
 MOST_COMPRESSED = 2.4  # these two are Whisper's own marks of a failed decoding
 LEAST_LOGPROB = -1.0

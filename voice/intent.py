@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from core.model import Intent
+from core.hearing import Intent
 from voice.sentences import Mention, Sentence, sentences_of
 from voice.slots import read_slots
 from voice.spoken import Language, find_phrase

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from core.model import Heard, HeardWord, Project
+from core.hearing import Heard, HeardWord
+from core.model import Project
 from voice.corrections import Corrections
 from voice.listener import HEARING_S, Listener, Model
 from voice.understanding import Understood, understand

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
-from core.model import HeardWord, Intent, Replacement
+from core.hearing import HeardWord, Intent, Replacement
 from voice.commands import find_verbs
 from voice.intent import read_intent
 from voice.matching import Match, find_names, neighbour

@@ -22,7 +22,7 @@ from faster_whisper.transcribe import get_suppressed_tokens, merge_punctuations
 from numpy.typing import NDArray
 
 from core.errors import UserError
-from core.model import HeardWord
+from core.hearing import HeardWord
 from voice import guards
 from voice.audio import RATE, Samples
 from voice.guards import Passage

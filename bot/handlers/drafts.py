@@ -9,7 +9,8 @@ from difflib import SequenceMatcher
 from bot.cards import Choices, draft_card, edit_prompt
 from bot.desk import Desk, Tap, origin
 from core.errors import GoferError, NotFound
-from core.model import Heard, Mode, Submission
+from core.hearing import Heard
+from core.model import Mode, Submission
 from core.store.conversation import Draft, DraftState, Waiting
 from core.templates import Argument
 

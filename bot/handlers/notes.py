@@ -16,7 +16,8 @@ from bot.desk import Desk, incoming
 from bot.handlers import orders, routing
 from core.config import Settings
 from core.errors import GoferError, UserError
-from core.model import Heard, Project
+from core.hearing import Heard
+from core.model import Project
 from core.store.conversation import Draft, DraftState
 
 LARGEST = FileSizeLimit.FILESIZE_DOWNLOAD.value

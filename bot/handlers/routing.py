@@ -12,7 +12,7 @@ from dataclasses import replace
 from bot.cards import Card, heard
 from bot.desk import Desk, Incoming
 from bot.handlers import drafts, orders
-from core.model import Heard
+from core.hearing import Heard
 from core.store.conversation import Draft, DraftState, Route, Waiting
 
 NEW = Route("draft")

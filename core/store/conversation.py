@@ -15,7 +15,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
 
-from core.model import Replacement
+from core.hearing import Replacement
 from core.store import events
 from core.store.database import Database, Transaction
 

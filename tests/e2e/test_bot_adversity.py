@@ -8,7 +8,8 @@ import logging
 
 import pytest
 
-from core.model import Heard, Intent, Submission
+from core.hearing import Heard, Intent
+from core.model import Submission
 from core.store.conversation import Conversation
 from core.store.database import Database
 from tests.fakes.bot_house import BotHouse, script, until_handled, write

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from core.model import Heard, Intent, Replacement
+from core.hearing import Heard, Intent, Replacement
 from tests.fakes.bot_house import BotHouse
 from tests.fakes.telegram import DEADLINE_S
 

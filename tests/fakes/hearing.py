@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.errors import UserError
-from core.model import Heard, Intent, Project
+from core.hearing import Heard, Intent
+from core.model import Project
 
 
 class ScriptedHearing:

@@ -14,6 +14,7 @@ from bot.cards import Card, Choices, draft_card
 from bot.steps import Steps
 from bot.task_cards import ended_card, question_card, state_card, task_list, working_card
 from bot.text import LIMIT
+from core.hearing import Replacement
 from core.model import (
     AgentInfo,
     Event,
@@ -23,7 +24,6 @@ from core.model import (
     Mode,
     Outcome,
     Question,
-    Replacement,
     Review,
     ReviewState,
     Run,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.model import Replacement
+from core.hearing import Replacement
 from core.store.conversation import ButtonRow, CardRow, Conversation, Draft, DraftState, Waiting
 from core.store.database import Database
 

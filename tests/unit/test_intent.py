@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from core.model import Intent, TrackedFile
+from core.hearing import Intent
+from core.model import TrackedFile
 from voice.understanding import understand
 from voice.vocabulary import Vocabulary
 

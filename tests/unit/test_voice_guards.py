@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.model import HeardWord
+from core.hearing import HeardWord
 from voice.guards import Passage, doubt, is_invented, repeats
 from voice.language import choose
 from voice.whisper import whole_words
