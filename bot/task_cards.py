@@ -39,6 +39,8 @@ from core.model import (
 DETAIL = 2000  # of what is asked
 ANSWER = 1200  # units of the agent's last message on a card; a longer one is sent before it, whole
 FILES = 10
+FILE_BUTTONS = 20
+FILE_DIFF = 3000
 TAIL = 600
 NOTES = 4
 NOTE = 120
@@ -135,7 +137,49 @@ def ended_buttons(task: Task) -> Rows:
     return (
         tuple(land),
         (go_on, button("📄 Diff", "diff"), button("↩️ Undo", "undo")),
-        (button("🗑 Discard", "discard"),),
+        (
+            *((button("📂 Files", "files"),) if len(review.files) > 1 else ()),
+            button("🗑 Discard", "discard"),
+        ),
+    )
+
+
+def files_card(task: Task, start: int = 0) -> Card:
+    """The files of a change as buttons, `FILE_BUTTONS` at a time."""
+    files = task.review.files if task.review else ()
+    shown = files[start : start + FILE_BUTTONS]
+    bound = {"head": task.head or "", "start": str(start)}
+    buttons = rows(
+        (Button(_file_label(c), "file", task.id, {**bound, "path": c.path}) for c in shown), 1
+    )
+    turn = [
+        Button(label, "files_more", task.id, {**bound, "start": str(to)})
+        for label, to in (("‹ Back", start - FILE_BUTTONS), ("More ›", start + FILE_BUTTONS))
+        if 0 <= to < len(files)
+    ]
+    accepted = sum(change.accepted for change in files)
+    size = _size(task) or "No file is changed any more."
+    return Card(
+        join(
+            [
+                plain("📂 ") + bold(shorten(task.title, TITLE)),
+                plain(f"{size}{f' · {accepted} accepted' if accepted else ''}"),
+            ]
+        ),
+        (*buttons, tuple(turn)) if turn else buttons,
+    )
+
+
+def file_card(task: Task, change: FileChange, diff: str, start: str = "0") -> Card:
+    """One file's diff, as much as a message holds, and what can be done about it."""
+    bound = {"head": task.head or "", "path": change.path, "start": start}
+    accept = () if change.accepted else (Button("✅ Accept", "file_accept", task.id, bound),)
+    return Card(
+        join([_file(change), fit(pre(diff, "diff"), FILE_DIFF)]),
+        (
+            (*accept, Button("↩️ Put it back", "file_revert", task.id, bound)),
+            (Button("‹ Files", "files_more", task.id, bound),),
+        ),
     )
 
 
@@ -296,10 +340,23 @@ def _review(review: Review) -> Iterable[Rich]:
 
 
 def _file(change: FileChange) -> Rich:
-    letter = {"added": "A", "deleted": "D", "renamed": "R"}.get(change.status, "M")
-    counts = "binary" if change.added is None else f"+{change.added} −{change.removed or 0}"
-    name = f"{change.old_path} → {change.path}" if change.old_path else change.path
-    return plain(f"{letter} ") + code(shorten(name, 80)) + f" {counts}"
+    name = visible(f"{change.old_path} → {change.path}" if change.old_path else change.path)
+    seen = " ✓" if change.accepted else ""
+    return plain(f"{_letter(change)} ") + code(shorten(name, 80)) + f" {_counts(change)}{seen}"
+
+
+def _file_label(change: FileChange) -> str:
+    """The end of a path tells more than its beginning."""
+    seen = "✓ " if change.accepted else ""
+    return f"{seen}{_letter(change)} {tail(visible(change.path), LABEL)} {_counts(change)}"
+
+
+def _letter(change: FileChange) -> str:
+    return {"added": "A", "deleted": "D", "renamed": "R"}.get(change.status, "M")
+
+
+def _counts(change: FileChange) -> str:
+    return "binary" if change.added is None else f"+{change.added} −{change.removed or 0}"
 
 
 def _size(task: Task) -> str:

@@ -112,6 +112,10 @@ async def _merge(engine: Engine, a: Arguments) -> Any:
     return task_json(merged)
 
 
+async def _resolve(engine: Engine, a: Arguments) -> Any:
+    return task_json(await engine.resolve(a["task"], by=BY))
+
+
 async def _undo_merge(engine: Engine, a: Arguments) -> Any:
     return task_json(await engine.undo_merge(a["task"], by=BY))
 
@@ -172,6 +176,7 @@ CALLS: Mapping[str, Call] = {
     "retry": _retry,
     "undo": _undo,
     "merge": _merge,
+    "resolve": _resolve,
     "undo_merge": _undo_merge,
     "pull_request_plan": _pull_request_plan,
     "open_pull_request": _open_pull_request,

@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "retry": ("cli.tasks", "Run an ended task again in the same branch."),
     "undo": ("cli.review", "Put a task's files back to an earlier checkpoint."),
     "merge": ("cli.review", "Merge a task's branch."),
+    "resolve": ("cli.review", "Have the agent resolve a merge conflict"),
     "pr": ("cli.review", "Push a task's branch and open a pull request."),
     "accept": ("cli.review", "Mark files of a task as reviewed."),
     "revert": ("cli.review", "Take files out of a task's change."),

@@ -69,10 +69,23 @@ def undo(
 @as_json
 @click.pass_context
 def merge(ctx: click.Context, task: str, how: str | None, head: str | None, as_json: bool) -> None:
-    """Merge a task's branch into the branch it started from."""
+    """Merge a task's branch into the branch it started from.
+
+    Where the two conflict, `gofer resolve` has the agent resolve it.
+    """
     with open_hub(settings_of(ctx)) as hub:
         seen = _head(hub, task, head)
         _done(hub.call("merge", task=task, head=seen, how=how or "merge"), as_json)
+
+
+@click.command()
+@task_id
+@as_json
+@click.pass_context
+def resolve(ctx: click.Context, task: str, as_json: bool) -> None:
+    """Merge the target into a task's branch and have the agent resolve what conflicts."""
+    with open_hub(settings_of(ctx)) as hub:
+        _done(hub.call("resolve", task=task), as_json)
 
 
 @click.command()
@@ -91,34 +104,27 @@ def pr(ctx: click.Context, task: str, yes: bool, head: str | None, as_json: bool
         _done(hub.call("open_pull_request", task=task, head=seen), as_json)
 
 
-@click.command()
-@task_id
-@click.argument("files", nargs=-1, required=True)
-@head_seen
-@as_json
-@click.pass_context
-def accept(
-    ctx: click.Context, task: str, files: tuple[str, ...], head: str | None, as_json: bool
-) -> None:
-    """Mark FILES of a task as reviewed."""
-    with open_hub(settings_of(ctx)) as hub:
-        seen = _head(hub, task, head)
-        _done(hub.call("accept", task=task, files=files, head=seen), as_json)
+def _on_files(name: str, words: str) -> click.Command:
+    """A command that decides about single files of a task's change."""
+
+    @click.command(name, help=words)
+    @task_id
+    @click.argument("files", nargs=-1, required=True)
+    @head_seen
+    @as_json
+    @click.pass_context
+    def command(
+        ctx: click.Context, task: str, files: tuple[str, ...], head: str | None, as_json: bool
+    ) -> None:
+        with open_hub(settings_of(ctx)) as hub:
+            seen = _head(hub, task, head)
+            _done(hub.call(name, task=task, files=files, head=seen), as_json)
+
+    return command
 
 
-@click.command()
-@task_id
-@click.argument("files", nargs=-1, required=True)
-@head_seen
-@as_json
-@click.pass_context
-def revert(
-    ctx: click.Context, task: str, files: tuple[str, ...], head: str | None, as_json: bool
-) -> None:
-    """Put FILES back to what they were before the task."""
-    with open_hub(settings_of(ctx)) as hub:
-        seen = _head(hub, task, head)
-        _done(hub.call("revert", task=task, files=files, head=seen), as_json)
+accept = _on_files("accept", "Mark FILES of a task as reviewed.")
+revert = _on_files("revert", "Put FILES back to what they were before the task.")
 
 
 @click.command()

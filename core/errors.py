@@ -74,7 +74,8 @@ class MergeConflict(GitError):
     recoverable = True
 
     def __init__(self, files: tuple[str, ...], message: str | None = None) -> None:
-        super().__init__(message or f"The change conflicts with its target in: {', '.join(files)}.")
+        named = ", ".join(files)
+        super().__init__(message or f"The change conflicts with its target in: {named}.")
         self.files = files
 
 

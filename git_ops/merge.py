@@ -46,12 +46,9 @@ def land(
         return landed
     head = clone.tip_of(origin.branch)
     require_head(head, expected_head)
-    target = target_branch(owner, origin)
     for _ in range(ATTEMPTS):
         clone.refresh(owner)
-        old = clone.tip(f"refs/owner/heads/{target}")
-        if old is None:
-            raise UserError(f"The branch {target} is no longer in {owner.path}.")
+        target, old = target_tip(owner, clone, origin)
         new = combine(clone, origin, old, head, how, message, owner.identity())
         landing = Landing(target, old, new, head)
         clone.git.run("update-ref", f"refs/gofer/landed/{record.task_id}", new)
@@ -104,6 +101,15 @@ def target_branch(owner: Owner, origin: Origin) -> str:
     return target
 
 
+def target_tip(owner: Owner, clone: Clone, origin: Origin) -> tuple[str, str]:
+    """The branch to land on and its commit, as of the last refresh. Raises Refused, UserError."""
+    target = target_branch(owner, origin)
+    tip = clone.tip(f"refs/owner/heads/{target}")
+    if tip is None:
+        raise UserError(f"The branch {target} is no longer in {owner.path}.")
+    return target, tip
+
+
 def combine(
     clone: Clone,
     origin: Origin,
@@ -133,14 +139,20 @@ def combine(
 
 
 def _merge_trees(clone: Clone, ours: str, theirs: str) -> str:
+    tree, files = merged(clone, ours, theirs)
+    if files:
+        raise MergeConflict(files)
+    return tree
+
+
+def merged(clone: Clone, ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:
+    """The merged tree, and the files in conflict, which hold markers in it."""
     options = ("--write-tree", "-z", "--name-only", "--no-messages")
     answer = clone.git.call("merge-tree", *options, ours, theirs)
     tree, *files = answer.out.split(b"\0")
-    if answer.status == 1:
-        raise MergeConflict(tuple(shown(path) for path in files if path))
-    if answer.status != 0:
+    if answer.status not in (0, 1):
         raise GitError(f"The merge could not be computed: {answer.reason}")
-    return tree.decode()
+    return tree.decode(), tuple(shown(path) for path in files if path)
 
 
 def _pick(clone: Clone, parent: str, onto: str, commit: str) -> str:

@@ -102,7 +102,17 @@ def _applies(rule: Rule, file: FileChange) -> bool:
 def notes_in(diff: str) -> list[str]:
     """What the lines of a unified diff say."""
     cut = [TOO_MUCH] if diff.endswith(f"{CUT_OFF}\n") else []
-    return [*secrets_in(diff), *links_out(diff), *cut]
+    return [*markers_in(diff), *secrets_in(diff), *links_out(diff), *cut]
+
+
+def markers_in(diff: str) -> list[str]:
+    """Files of a unified diff in which a conflict was not resolved."""
+    hits = [
+        part.partition("\n")[0]
+        for part in diff.split("\n+++ b/")[1:]
+        if "\n+<<<<<<< " in part and "\n+>>>>>>> " in part
+    ]
+    return [f"Conflict markers are left in: {listed(hits)}."] if hits else []
 
 
 def secrets_in(diff: str) -> list[str]:

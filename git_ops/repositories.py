@@ -88,6 +88,10 @@ class Repositories:
         site = await self._site(project, workspace.path.name)
         return await self._run(site.revert_files, paths)
 
+    async def take_in(self, project: Project, workspace: Workspace) -> Workspace:
+        site = await self._site(project, workspace.path.name)
+        return await self._run(site.take_in)
+
     async def merge(
         self,
         project: Project,

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from core.errors import GitError, NotFound, Refused
 from core.model import Project, Workspace
-from git_ops import checkpoint, worktree
+from git_ops import checkpoint, merge, worktree
 from git_ops.checkpoint import Confine
 from git_ops.clone import Clone, Origin, Record, folder_name
 from git_ops.owner import Owner
@@ -98,14 +98,23 @@ class Site:
         return self.workspace(origin)
 
     def workspace(self, origin: Origin) -> Workspace:
+        head = self.clone.tip_of(origin.branch)
         return Workspace(
             path=self.path,
             project=self.project.name,
             branch=origin.branch,
-            base=origin.base,
-            head=self.clone.tip_of(origin.branch),
+            base=self._base(origin, head),
+            head=head,
             mounts=worktree.mounts(self.clone, self.project, self.path),
         )
+
+    def _base(self, origin: Origin, head: str) -> str:
+        """What the change is seen against: where it started, or the target as last taken in."""
+        taken = self.record.read("taken") or {}
+        for commit, tip in reversed(taken.items()):
+            if self.clone.is_ancestor(commit, head):
+                return str(tip)
+        return origin.base
 
     def origin(self) -> Origin:
         origin = self.record.origin()
@@ -181,14 +190,15 @@ class Site:
             return self.workspace(origin)
 
     def _earlier(self, origin: Origin, head: str) -> str:
-        if head == origin.base:
+        if head == self._base(origin, head):
             raise Refused("There is nothing to undo: the branch is where it started.")
         return self.clone.git.text("rev-parse", "--verify", f"{head}^")
 
     def _known(self, origin: Origin, wanted: str) -> str:
         """A commit of this task's, undone ones included, by its id or the start of it."""
         undone = f"--glob=refs/gofer/undone/{self.record.task_id}/"
-        listed = ("rev-list", undone, f"refs/heads/{origin.branch}", f"^{origin.base}")
+        base = self._base(origin, self.clone.tip_of(origin.branch))
+        listed = ("rev-list", undone, f"refs/heads/{origin.branch}", f"^{base}")
         known = [*self.clone.git.text(*listed).splitlines(), origin.base]
         matches = [commit for commit in known if len(wanted) >= 4 and commit.startswith(wanted)]
         if len(matches) != 1:
@@ -224,15 +234,40 @@ class Site:
         with self.record.lock():
             origin = self.origin()
             head = self._save(origin, LEFT_OVER)
-            known = raw_paths(self.clone, origin.base, head)
+            base = self._base(origin, head)
+            known = raw_paths(self.clone, base, head)
             missing = [path for path in paths if path not in known]
             if missing:
                 raise NotFound(f"Not among the changed files: {', '.join(missing)}.")
             wanted = [raw for path in paths for raw in known[path]]
-            tree = checkpoint.with_entries_of(self.clone, self.record, head, origin.base, wanted)
+            tree = checkpoint.with_entries_of(self.clone, self.record, head, base, wanted)
             message = f"Put back {', '.join(paths[:3])}{' and more' if len(paths) > 3 else ''}"
             commit = self.clone.commit(tree, [head], message, self.owner.identity())
             self._go_to(origin, head, commit)
+            return self.workspace(origin)
+
+    def take_in(self) -> Workspace:
+        """Merge what the target got meanwhile into the branch.
+
+        Where both changed the same lines, the files hold conflict markers. Raises Refused.
+        """
+        with self.record.lock():
+            origin = self.origin()
+            if origin.snapshot:
+                raise Refused(
+                    "This task started from uncommitted changes, so its target cannot be merged "
+                    "into it. Resolve the conflict by hand, or start a new task."
+                )
+            head = self._save(origin, LEFT_OVER)
+            with self.clone.lock():
+                self.clone.refresh(self.owner)
+            target, tip = merge.target_tip(self.owner, self.clone, origin)
+            if not self.clone.is_ancestor(tip, head):
+                tree, _ = merge.merged(self.clone, head, tip)
+                message = f"Take in {target}"
+                commit = self.clone.commit(tree, [head, tip], message, self.owner.identity())
+                self.record.write("taken", {**(self.record.read("taken") or {}), commit: tip})
+                self._go_to(origin, head, commit)
             return self.workspace(origin)
 
     # --- removing --------------------------------------------------------------------------------

@@ -241,6 +241,10 @@ def _review(engine: Engine) -> Tools:
         merged = await engine.merge(task_id, expected_head=expected_head, how=how, by=BY)
         return task_json(merged)
 
+    async def resolve_task(task_id: TaskId) -> Json:
+        """After a merge conflict: take the target in and have the agent resolve it; wait_task."""
+        return task_json(await engine.resolve(task_id, by=BY))
+
     async def open_pull_request(task_id: TaskId, expected_head: Head) -> Json:
         """Push the task's branch and open a pull request."""
         opened = await engine.open_pull_request(task_id, expected_head=expected_head, by=BY)
@@ -257,6 +261,7 @@ def _review(engine: Engine) -> Tools:
     return [
         (review_task, READS),
         (merge_task, DESTROYS),
+        (resolve_task, CHANGES),
         (open_pull_request, CHANGES),
         (discard_task, DESTROYS),
     ]

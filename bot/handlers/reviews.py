@@ -40,7 +40,7 @@ async def answer(desk: Desk, tap: Tap) -> str | None:
 
 
 async def merge(desk: Desk, tap: Tap, how: str = "merge") -> str | None:
-    task = await _as_shown(desk, tap)
+    task = await as_shown(desk, tap)
     try:
         task = await desk.engine.merge(task.id, expected_head=task.head or "", how=how, by=tap.by)
     except MergeConflict as conflict:
@@ -55,32 +55,28 @@ async def squash(desk: Desk, tap: Tap) -> str | None:
 
 
 async def undo_merge(desk: Desk, tap: Tap) -> str | None:
-    task = await _as_shown(desk, tap)
+    task = await as_shown(desk, tap)
     await _show(desk, tap, await desk.engine.undo_merge(task.id, by=tap.by))
     return "The merge is undone."
 
 
 async def resolve(desk: Desk, tap: Tap) -> str | None:
-    task = await desk.engine.task(tap.subject)
-    words = (
-        "Your change conflicts with the target branch. Bring your branch up to date with it and "
-        "resolve the conflicts so that both changes hold, then run the checks."
-    )
-    task = await desk.engine.steer(task.id, words, by=tap.by, key=f"telegram:{tap.update_id}")
+    key = f"telegram:{tap.update_id}"
+    task = await desk.engine.resolve(tap.subject, by=tap.by, key=key)
     await _drop_buttons(desk, tap, "Asked the agent to resolve it.")
     await desk.progress.watch(task, tap.chat_id, f"working:{task.id}:{tap.update_id}")
     return None
 
 
 async def pull_request(desk: Desk, tap: Tap) -> str | None:
-    task = await _as_shown(desk, tap)
+    task = await as_shown(desk, tap)
     plan = await desk.engine.pull_request_plan(task.id)
     await desk.sender.send(tap.chat_id, plan_card(task, plan), silent=True)
     return None
 
 
 async def open_pull_request(desk: Desk, tap: Tap) -> str | None:
-    task = await _as_shown(desk, tap)
+    task = await as_shown(desk, tap)
     head = task.head or ""
     task = await desk.engine.open_pull_request(task.id, expected_head=head, by=tap.by)
     await _show(desk, tap, task)
@@ -113,20 +109,20 @@ async def diff(desk: Desk, tap: Tap) -> str | None:
 
 
 async def undo(desk: Desk, tap: Tap) -> str | None:
-    task = await _as_shown(desk, tap)
+    task = await as_shown(desk, tap)
     await _show(desk, tap, await desk.engine.undo(task.id, by=tap.by))
     return "Its last step is undone."
 
 
 async def discard(desk: Desk, tap: Tap) -> str | None:
-    task = await _as_shown(desk, tap)
+    task = await as_shown(desk, tap)
     card = confirm_card(task, "Discard this?", "🗑 Discard", "discard_yes")
     await desk.sender.edit(tap.chat_id, tap.message_id, card)
     return None
 
 
 async def discard_now(desk: Desk, tap: Tap) -> str | None:
-    task = await _as_shown(desk, tap)
+    task = await as_shown(desk, tap)
     task = await desk.engine.discard(task.id, expected_head=task.head, by=tap.by)
     await _show(desk, tap, task)
     return "Discarded."
@@ -159,7 +155,7 @@ async def older(desk: Desk, tap: Tap) -> str | None:
     return None
 
 
-async def _as_shown(desk: Desk, tap: Tap) -> Task:
+async def as_shown(desk: Desk, tap: Tap) -> Task:
     """The task, if its head is still the one that was tapped. Else shows it as it is now."""
     task = await desk.engine.task(tap.subject)
     if tap.args.get("head", "") != (task.head or ""):

@@ -9,7 +9,7 @@ from telegram import Update
 
 from bot.cards import note
 from bot.desk import Desk, Tap, by
-from bot.handlers import commands, drafts, reviews
+from bot.handlers import commands, drafts, files, reviews
 from bot.sender import TOAST
 from core.errors import GoferError
 
@@ -51,6 +51,12 @@ ACTIONS: Mapping[str, Action] = {
     "keep": reviews.keep,
     "show": reviews.show,
     "older": reviews.older,
+    # of the files of a task
+    "files": files.listing,
+    "files_more": files.more,
+    "file": files.look,
+    "file_accept": files.accept,
+    "file_revert": files.revert,
     # of chats
     "this_project": commands.this_project,
 }

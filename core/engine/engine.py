@@ -46,6 +46,12 @@ T = TypeVar("T")
 
 _CLOSED = frozenset({ReviewState.MERGED, ReviewState.DISCARDED})
 
+RESOLVE = (
+    "What the target branch got meanwhile is merged into your branch. Where both changed the same "
+    "lines, the files now hold conflict markers (<<<<<<<, =======, >>>>>>>). Resolve each of them "
+    "so that both changes hold, leave no marker behind, then run the checks."
+)
+
 
 class Engine:
     def __init__(
@@ -232,6 +238,11 @@ class Engine:
             if state not in _CLOSED:
                 await reviews.decide(parts, sibling.task.id, "discard", by=by)
         return task
+
+    async def resolve(self, task_id: str, *, by: str, key: str | None = None) -> Task:
+        """Merge the target into the branch and have the agent resolve what conflicts: a new run."""
+        task = await self._decide(task_id, "take_in", by=by)
+        return await self.steer(task.id, RESOLVE, by=by, key=key)
 
     async def undo_merge(self, task_id: str, *, by: str) -> Task:
         return await self._decide(task_id, "undo_merge", by=by)

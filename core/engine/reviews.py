@@ -97,6 +97,11 @@ async def _undo(parts: Parts, project: Project, task: Task, args: Args) -> Resul
     return await _reviewed(parts, review, undone)
 
 
+async def _take_in(parts: Parts, project: Project, task: Task, args: Args) -> Result:
+    workspace, review = _branch(task)
+    return await _reviewed(parts, review, await parts.repositories.take_in(project, workspace))
+
+
 async def _revert_files(parts: Parts, project: Project, task: Task, args: Args) -> Result:
     workspace, review = _branch(task)
     reverted = await parts.repositories.revert_files(project, workspace, args["files"])
@@ -137,6 +142,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "pull_request": Operation(_open_pull_request, _UNDECIDED, repeatable=False),
     "discard": Operation(_discard, _NOT_MERGED, repeatable=True),
     "restore": Operation(_restore, frozenset({ReviewState.DISCARDED}), repeatable=True),
+    "take_in": Operation(_take_in, _UNDECIDED, repeatable=True),
     "undo": Operation(_undo, _NOT_MERGED, repeatable=False),
     "revert_files": Operation(_revert_files, _OPEN, repeatable=False),
 }

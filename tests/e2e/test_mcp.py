@@ -32,7 +32,7 @@ ERAS: tuple[Era, ...] = ("legacy", "auto")
 TOOLS = {
     "create_task", "update_task", "end_task", "check_status", "wait_task", "list_tasks",
     "report_task", "review_task", "answer_task", "undo_task", "retry_task", "merge_task",
-    "open_pull_request", "discard_task", "clean_state",
+    "resolve_task", "open_pull_request", "discard_task", "clean_state",
 }  # fmt: skip
 
 

@@ -85,7 +85,12 @@ class BotHouse:
             stack.push_async_callback(database.close)
             outbox, projects = Outbox(database), Projects(settings)
             templates = Templates([BUILTIN])
-            agents = Runner(home=settings.home, runtime=settings.runtime, sandbox="off")
+            agents = Runner(
+                home=settings.home,
+                runtime=settings.runtime,
+                agents_file=settings.agents,
+                sandbox="off",
+            )
             engine = Engine(
                 database=database,
                 settings=settings,

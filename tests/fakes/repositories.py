@@ -105,6 +105,13 @@ class MemoryRepositories:
             commit = self.parents[commit]
         return [*result, (workspace.base, self.subjects[workspace.base])]
 
+    async def take_in(self, project: Project, workspace: Workspace) -> Workspace:
+        files = self.commits[workspace.head]
+        marked = {**files, **dict.fromkeys(self.conflicts, "<<<<<<<\n")}
+        self.conflicts = ()
+        self._write(workspace.path, marked)
+        return self._commit(workspace, marked, "Take in main")
+
     async def undo(
         self, project: Project, workspace: Workspace, checkpoint: str | None
     ) -> Workspace:

@@ -101,7 +101,8 @@ def test_a_result_says_what_changed_and_how_the_check_went() -> None:
         "gofer/ab12cd34-fix"
     )
     assert labels(card) == [
-        "✅ Merge", "Squash", "Pull request", "💬 Go on", "📄 Diff", "↩️ Undo", "🗑 Discard",
+        "✅ Merge", "Squash", "Pull request", "💬 Go on", "📄 Diff", "↩️ Undo",
+        "📂 Files", "🗑 Discard",
     ]  # fmt: skip
 
 

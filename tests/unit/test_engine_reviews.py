@@ -55,6 +55,14 @@ async def test_merge_and_back(hall: Hall, task: Task) -> None:
     assert (state(task), hall.repositories.merged["app"]) == (ReviewState.OPEN, [])
 
 
+async def test_the_agent_resolves_a_conflict_in_a_new_run(hall: Hall, task: Task) -> None:
+    hall.repositories.conflicts = ("work.txt",)
+    again = await hall.engine.resolve(task.id, by="owner", key="one")
+    assert len(again.runs) == 2
+    assert "conflict markers" in again.runs[-1].prompt
+    assert again.head != task.head
+
+
 async def test_a_conflict_leaves_the_review_open(hall: Hall, task: Task) -> None:
     hall.repositories.conflicts = ("work.txt",)
     with pytest.raises(MergeConflict, match=r"work\.txt"):

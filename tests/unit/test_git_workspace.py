@@ -142,6 +142,72 @@ async def test_conflict_names_the_files(repositories: Repositories, owner: Check
     assert owner.head() == theirs
 
 
+async def in_conflict(repositories: Repositories, owner: Checkout) -> Workspace:
+    workspace = await prepared(repositories, owner)
+    (workspace.path / "app.py").write_text("agent\n")
+    after = await saved(repositories, owner, workspace)
+    owner.put("app.py", "owner\n")
+    owner.put("theirs.txt")
+    owner.commit("Mine")
+    return after
+
+
+async def test_a_target_that_is_taken_in_leaves_markers_and_only_the_tasks_own_change(
+    repositories: Repositories, owner: Checkout
+) -> None:
+    before = await in_conflict(repositories, owner)
+    taken = await repositories.take_in(owner.project, before)
+    assert taken.base == owner.head()
+    assert (taken.path / "theirs.txt").exists()
+    assert "<<<<<<<" in (taken.path / "app.py").read_text()
+    files, notes = await repositories.changes(taken)
+    assert [file.path for file in files] == ["app.py"]
+    assert "Conflict markers are left in: app.py." in notes
+    assert await repositories.take_in(owner.project, taken) == taken
+
+    (taken.path / "app.py").write_text("both\n")
+    resolved = await saved(repositories, owner, taken)
+    assert resolved.base == owner.head()
+    assert (await repositories.changes(resolved))[1] == ()
+    commit, _ = await repositories.merge(
+        owner.project, resolved, expected_head=resolved.head, how="merge", message="Land it"
+    )
+    assert owner.show(f"{commit}:app.py") == "both"
+    assert owner.git("rev-list", commit, f"^{resolved.base}").split()[1:2] == [resolved.head]
+
+
+async def test_taking_in_can_be_undone_and_redone(
+    repositories: Repositories, owner: Checkout
+) -> None:
+    before = await in_conflict(repositories, owner)
+    taken = await repositories.take_in(owner.project, before)
+    undone = await repositories.undo(owner.project, taken, None)
+    assert undone == before
+    assert not (undone.path / "theirs.txt").exists()
+    assert [file.path for file in (await repositories.changes(undone))[0]] == ["app.py"]
+    assert await repositories.undo(owner.project, undone, taken.head[:12]) == taken
+
+
+async def test_a_file_goes_back_to_what_the_target_has_after_it_was_taken_in(
+    repositories: Repositories, owner: Checkout
+) -> None:
+    taken = await repositories.take_in(owner.project, await in_conflict(repositories, owner))
+    reverted = await repositories.revert_files(owner.project, taken, ["app.py"])
+    assert (reverted.path / "app.py").read_text() == "owner\n"
+    assert await repositories.changes(reverted) == ((), ())
+
+
+async def test_uncommitted_changes_below_a_task_are_never_merged_with_its_target(
+    repositories: Repositories, owner: Checkout
+) -> None:
+    owner.put("app.py", "unsaved\n")
+    workspace = await repositories.prepare(
+        owner.project, "abcd1234", "x", base=None, include_uncommitted=True
+    )
+    with pytest.raises(Refused, match="uncommitted"):
+        await repositories.take_in(owner.project, workspace)
+
+
 async def test_changes_in_the_way_are_named(repositories: Repositories, owner: Checkout) -> None:
     workspace = await prepared(repositories, owner)
     (workspace.path / "app.py").write_text("agent\n")
