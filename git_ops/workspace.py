@@ -56,6 +56,8 @@ class Site:
                 with self.clone.lock():
                     self.clone.refresh(self.owner)
                     origin = self._branch_off(slug, base, include_uncommitted)
+            else:
+                self._take_back(origin)
             return self._furnished(origin)
 
     def _branch_off(self, slug: str, base: str | None, include_uncommitted: bool) -> Origin:
@@ -288,15 +290,19 @@ class Site:
     def restore(self) -> Workspace:
         with self.record.lock():
             origin = self.origin()
-            kept = f"refs/gofer/kept/{origin.branch}"
-            tip = self.clone.tip(kept)
-            if tip is not None and self.clone.tip(f"refs/heads/{origin.branch}") is None:
-                with self.clone.lock():
-                    self.clone.move(f"refs/heads/{origin.branch}", tip, None)
-                    self.clone.git.run("update-ref", "-d", kept)
+            self._take_back(origin)
             workspace = self._furnished(origin)
             self._publish(origin)
             return workspace
+
+    def _take_back(self, origin: Origin) -> None:
+        """The branch from where a discarded one is kept, unless it is there."""
+        kept = f"refs/gofer/kept/{origin.branch}"
+        tip = self.clone.tip(kept)
+        if tip is not None and self.clone.tip(f"refs/heads/{origin.branch}") is None:
+            with self.clone.lock():
+                self.clone.move(f"refs/heads/{origin.branch}", tip, None)
+                self.clone.git.run("update-ref", "-d", kept)
 
     def remove_files(self) -> None:
         with self.record.lock():

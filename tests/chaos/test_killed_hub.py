@@ -11,7 +11,12 @@ import pytest
 
 from tests.chaos.killing import DEADLINE_S, Ground
 
-SAMPLE = ["commit.before:4", "spawn.after", "merge.after"]
+SAMPLE = [
+    ["commit.before:4"],
+    ["spawn.after"],
+    ["merge.after"],
+    ["worktree.after", "commit.after"],  # the second hub dies when it has queued the task again
+]
 POINTS = [
     *(f"commit.{when}:{count}" for when in ("before", "after") for count in range(1, 9)),
     *(
@@ -22,11 +27,11 @@ POINTS = [
 ]
 
 
-@pytest.mark.parametrize("fault", SAMPLE)
+@pytest.mark.parametrize("faults", SAMPLE)
 def test_a_hub_that_stops_at_a_point_is_followed_by_one_that_finishes(
-    tmp_path: Path, fault: str
+    tmp_path: Path, faults: list[str]
 ) -> None:
-    stops_and_recovers(tmp_path, fault)
+    stops_and_recovers(tmp_path, *faults)
 
 
 @pytest.mark.chaos
@@ -36,9 +41,10 @@ def test_every_point(tmp_path: Path, fault: str) -> None:
     stops_and_recovers(tmp_path, fault)
 
 
-def stops_and_recovers(folder: Path, fault: str) -> None:
+def stops_and_recovers(folder: Path, *faults: str) -> None:
     ground = Ground.make(folder, tasks=1)
-    ground.die_at(fault)
+    for fault in faults:
+        ground.die_at(fault)
     ground.finish()
     ground.check(all_completed=True)
 

@@ -129,6 +129,16 @@ async def test_orphans_and_stray_work_trees_are_removed(hall: Hall) -> None:
     assert task.workspace.path.exists()
 
 
+async def test_the_tree_of_a_task_that_is_queued_again_stays(hall: Hall) -> None:
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    tree = hall.repositories.folder / task.id
+    async with writing(hall.engine._parts) as tx:  # as it is when two hubs died at its beginning
+        await tx.execute("UPDATE tasks SET status = 'CREATED', after = id, worktree = 0")
+    await hall.leave()
+    await hall.open()
+    assert tree.is_dir()
+
+
 async def test_a_cancellation_that_was_cut_off_is_carried_out(hall: Hall) -> None:
     hall.agents.scripts = {"claude": _at_work}
     task = await hall.until((await submit(hall)).id, Status.STREAMING)

@@ -272,6 +272,16 @@ async def test_files_are_put_back(repositories: Repositories, owner: Checkout) -
         await repositories.revert_files(owner.project, less, ["app.py"])
 
 
+async def test_a_branch_that_was_put_aside_is_taken_up_again(
+    repositories: Repositories, owner: Checkout
+) -> None:
+    workspace = await prepared(repositories, owner)
+    await repositories.reconcile({})  # as for a task that nobody knows
+    assert not workspace.path.exists()
+    assert await prepared(repositories, owner) == workspace
+    assert workspace.path.is_dir()
+
+
 async def test_discarded_work_comes_back(repositories: Repositories, owner: Checkout) -> None:
     workspace = await prepared(repositories, owner)
     (workspace.path / "new.txt").write_text("saved\n")
@@ -324,3 +334,14 @@ async def test_what_hearing_reads(repositories: Repositories, owner: Checkout) -
     found = await repositories.read_blobs(owner.project, [*blobs, "0" * 40])
     assert found == {blobs[0]: b"one\ntwo\nthree\n", blobs[1]: b"hello\n"}
     assert await repositories.branches(owner.project) == ["main"]
+
+
+async def test_what_was_changed_last_comes_first(
+    repositories: Repositories, owner: Checkout
+) -> None:
+    for name in ("docs/über.md", "app.py"):
+        owner.write(name, f"changed {name}\n")
+        owner.commit(f"Change {name}")
+    changed = await repositories.recently_changed(owner.project)
+    assert changed[:2] == ["app.py", "docs/über.md"]
+    assert len(changed) == len(set(changed))
