@@ -146,6 +146,22 @@ async def _restore(engine: Engine, a: Arguments) -> Any:
     return task_json(await engine.restore(a["task"], by=BY))
 
 
+async def _grants(engine: Engine, a: Arguments) -> Any:
+    return [
+        {
+            "id": grant.id,
+            "covers": grant.covers(),
+            "by": grant.by,
+            "expires_at": grant.expires_at and grant.expires_at.isoformat(),
+        }
+        for grant in await engine.grants()
+    ]
+
+
+async def _revoke_grant(engine: Engine, a: Arguments) -> Any:
+    await engine.revoke_grant(int(a["grant"]))
+
+
 async def _health(engine: Engine, a: Arguments) -> Any:
     return await engine.health()
 
@@ -184,6 +200,8 @@ CALLS: Mapping[str, Call] = {
     "revert": _revert,
     "discard": _discard,
     "restore": _restore,
+    "grants": _grants,
+    "revoke_grant": _revoke_grant,
     "health": _health,
     "report": _report,
     "clean": _clean,

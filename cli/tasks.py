@@ -218,6 +218,25 @@ def answer(
 
 
 @click.command()
+@click.option("--revoke", type=int, metavar="NUMBER", help="Take this one back.")
+@as_json
+@click.pass_context
+def grants(ctx: click.Context, revoke: int | None, as_json: bool) -> None:
+    """List what you allowed for longer than once; agents do it without asking."""
+    with open_hub(settings_of(ctx)) as hub:
+        if revoke is not None:
+            hub.call("revoke_grant", grant=revoke)
+        found = hub.call("grants")
+    if as_json:
+        display.print_json(found)
+    elif found:
+        rows = [[str(g["id"]), g["covers"], g["by"], g["expires_at"] or ""] for g in found]
+        click.echo(display.table(rows))
+    else:
+        click.echo("Nothing is allowed for longer than once.")
+
+
+@click.command()
 @task_id
 @as_json
 @click.pass_context

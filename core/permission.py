@@ -54,6 +54,12 @@ class Grant:
     by: str
     expires_at: datetime | None
 
+    def covers(self) -> str:
+        """In words: what passes unasked because of it."""
+        if self.scope is Scope.PREFIX:
+            return f"commands that begin with “{' '.join(self.prefix)}” in {self.project}"
+        return f"everything of the kind “{self.kind}” in task {self.task_id}"
+
 
 def decide(
     mode: Mode, request: Request, workspace: Workspace, grants: Iterable[Grant], now: datetime

@@ -132,6 +132,29 @@ async def discard(desk: Desk, sent: Incoming, argument: str | None) -> None:
     await orders.confirm(desk, sent, "discard", (await _task(desk, sent, argument)).id)
 
 
+async def grants(desk: Desk, sent: Incoming, _argument: str | None) -> None:
+    await desk.sender.send(sent.chat_id, await _grants_card(desk), silent=True)
+
+
+async def revoke(desk: Desk, tap: Tap) -> str | None:
+    await desk.engine.revoke_grant(int(tap.subject))
+    await desk.sender.edit(tap.chat_id, tap.message_id, await _grants_card(desk))
+    return "Taken back."
+
+
+async def _grants_card(desk: Desk) -> Card:
+    found = await desk.engine.grants()
+    lines = [
+        plain(f"{grant.id}. {grant.covers()}")
+        + (f", until {grant.expires_at.astimezone():%H:%M}" if grant.expires_at else "")
+        + f" ({grant.by})"
+        for grant in found
+    ]
+    buttons = [Button(f"Take back {grant.id}", "revoke", str(grant.id)) for grant in found]
+    heading = "Agents may do this unasked:" if found else "Nothing is allowed for longer than once."
+    return Card(join([plain(heading), *lines]), rows(buttons, 2))
+
+
 async def _task(desk: Desk, sent: Incoming, argument: str | None) -> Task:
     """The one that is named, else the one that is replied to, else the chat's latest."""
     card = sent.reply_to and await desk.conversation.card_in(sent.chat_id, sent.reply_to)
@@ -152,6 +175,7 @@ COMMANDS: Sequence[Command] = (
     Command("merge", "merge the latest task", merge),
     Command("undo", "undo the latest task's last step", undo),
     Command("discard", "discard the latest task", discard),
+    Command("grants", "what agents may do unasked; take it back", grants),
     Command("help", "how this works", help_),
     Command("start", "say hello", start),
 )

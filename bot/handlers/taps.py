@@ -59,6 +59,7 @@ ACTIONS: Mapping[str, Action] = {
     "file_revert": files.revert,
     # of chats
     "this_project": commands.this_project,
+    "revoke": commands.revoke,
 }
 
 

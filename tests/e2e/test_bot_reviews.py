@@ -110,6 +110,22 @@ async def test_a_pull_request_says_first_what_goes_where(
         )
 
 
+async def test_what_was_allowed_for_longer_is_listed_and_taken_back(bot_house: BotHouse) -> None:
+    phone = bot_house.phone
+    async with bot_house.running():
+        await phone.writes(script({"bash": "touch one"}, {"wait": "Go"}, {"bash": "touch two"}))
+        await phone.taps(await phone.sees(button="Run"), "Run")
+        first = await phone.sees("touch one", button="Allow for this task")
+        await phone.taps(first, "Allow for this task")
+        await phone.writes("/grants")
+        listed = await phone.sees("everything of the kind “execute”", button="Take back")
+        assert "Ada (Telegram 4242)" in listed.text
+        assert await phone.taps(listed, "Take back") == "Taken back."
+        assert listed.text == "Nothing is allowed for longer than once."
+        await phone.writes("go", reply_to=first)
+        await phone.sees("touch two", button="Deny", than=listed)
+
+
 async def test_a_duel_keeps_one(bot_house: BotHouse) -> None:
     phone = bot_house.phone
     rival = bot_house.home.parent / "agents.toml"

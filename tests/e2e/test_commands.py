@@ -71,6 +71,18 @@ def test_a_question_is_answered_from_another_terminal(hub: RunningHub) -> None:
     assert [change["path"] for change in done["review"]["files"]] == ["said.txt"]
 
 
+def test_what_was_allowed_for_longer_is_listed_and_taken_back(hub: RunningHub) -> None:
+    task = hub.json("run", scripted({"bash": "echo one > one"}))
+    request = hub.until(task["id"], "WAITING")["question"]["request_id"]
+    hub.json("answer", task["id"], request, "allow", "--grant", "task")
+    [grant] = hub.json("grants")
+    assert grant["covers"] == f"everything of the kind “execute” in task {task['id']}"
+    wrong = hub.run("grants", "--revoke", "4711")
+    assert (wrong.returncode, wrong.stderr) == (2, "gofer: There is no grant 4711.\n")
+    left = hub.run("grants", "--revoke", str(grant["id"]))
+    assert left.stdout == "Nothing is allowed for longer than once.\n"
+
+
 def test_a_question_in_words_says_how_it_is_answered(hub: RunningHub) -> None:
     asks = {"question": "Which one?", "options": ["left", "right"]}
     task = hub.json("run", scripted({"ask": asks}))

@@ -28,7 +28,7 @@ from git_ops.repositories import Repositories
 from tests.fakes.checkout import Checkout
 from tests.fakes.hearing import ScriptedHearing
 from tests.fakes.phone import Phone
-from tests.fakes.telegram import DEADLINE_S, TOKEN, FakeTelegram
+from tests.fakes.telegram import DEADLINE_S, TOKEN, FakeTelegram, Shown
 
 OWNER = 4242
 FAST = Pace(every_s=0.01, group_every_s=0.01, burst=3, backoff_s=0.05)
@@ -58,10 +58,19 @@ class BotHouse:
     telegram: FakeTelegram
     hearing: ScriptedHearing = field(default_factory=ScriptedHearing)
     changed: dict[str, Any] = field(default_factory=dict)  # settings
+    hub: Hub | None = None  # the one that ran last
 
     @property
     def phone(self) -> Phone:
-        return Phone(self.telegram, OWNER)
+        return Phone(self.telegram, OWNER, before_reply=self._known)
+
+    async def _known(self, shown: Shown) -> None:
+        """The bot has noted which task this message, which it has just sent, is about."""
+        assert self.hub is not None
+        conversation = self.hub.conversation
+        async with asyncio.timeout(DEADLINE_S):
+            while await conversation.card_in(shown.chat_id, shown.message_id) is None:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.01)
 
     def settings(self) -> Settings:
         values: dict[str, Any] = {
@@ -117,7 +126,8 @@ class BotHouse:
             stack.push_async_callback(engine.stop, drain=True)
             await bot.start()
             stack.push_async_callback(bot.stop)
-            yield Hub(engine, bot, conversation, database)
+            self.hub = Hub(engine, bot, conversation, database)
+            yield self.hub
 
 
 async def until_handled(hub: Hub) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ class Phone:
     user_id: int = 4242
     name: str = "Ada"
     chat_id: int = 0
+    before_reply: Callable[[Shown], Awaitable[None]] | None = None  # nobody replies in no time
 
     def __post_init__(self) -> None:
         self.chat_id = self.chat_id or self.user_id
@@ -123,6 +125,8 @@ class Phone:
             **content,
         }
         if reply_to is not None:
+            if self.before_reply is not None:
+                await self.before_reply(reply_to)
             message["reply_to_message"] = {
                 "message_id": reply_to.message_id,
                 "date": int(time.time()),
