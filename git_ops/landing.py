@@ -93,6 +93,16 @@ class Place:
     def scratch(self) -> Path:
         return Path(self.git_dir) / "index.gofer-scratch"
 
+    @property
+    def indexes(self) -> tuple[Path, Path]:
+        return self.next_index, self.scratch
+
+    def clear(self) -> None:
+        """Remove our own indexes, and what a git that was killed left of its hold on them."""
+        for index in self.indexes:
+            index.unlink(missing_ok=True)
+            index.with_name(f"{index.name}.lock").unlink(missing_ok=True)
+
 
 def _move_checked_out(checkout: Checkout, record: Record, branch: str, old: str, new: str) -> None:
     git = owners(checkout.path)
@@ -138,7 +148,7 @@ def _index_lock(place: Place, record: Record) -> Iterator[None]:
         try:
             yield
         finally:
-            place.next_index.unlink(missing_ok=True)
+            place.clear()
             place.lock.unlink(missing_ok=True)
     finally:
         claim.unlink(missing_ok=True)
@@ -149,6 +159,12 @@ def _claim(record: Record) -> bytes:
     return f"held by gofer for task {record.task_id}\n".encode()
 
 
+def moving(record: Record) -> tuple[Path, ...]:
+    """The indexes through which a move was going on when Gofer ended."""
+    values = record.read("move")
+    return Place(**values).indexes if values else ()
+
+
 def recover(record: Record) -> str | None:
     """Finish or undo a move that a crash cut off. Returns what was done, in words."""
     values = record.read("move")
@@ -157,6 +173,8 @@ def recover(record: Record) -> str | None:
     place = Place(**values)
     done = None
     if _holds(place, record):
+        for index in place.indexes:
+            index.with_name(f"{index.name}.lock").unlink(missing_ok=True)
         if place.git.maybe("rev-parse", "--verify", f"refs/heads/{place.branch}") == place.new:
             if place.next_index.exists():
                 place.next_index.replace(place.index)
@@ -164,7 +182,7 @@ def recover(record: Record) -> str | None:
         else:
             _put_back(place)
             done = f"Undid a half-made move of {place.branch} in {place.path}."
-        place.next_index.unlink(missing_ok=True)
+        place.clear()
         place.lock.unlink()
     (Path(place.git_dir) / f"gofer-{record.task_id}").unlink(missing_ok=True)
     record.forget("move")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
+
+import psutil
 
 from core.errors import GitError
 from git_ops import worktree
 from git_ops.clone import Clone, Record
 from git_ops.git import ours
-from git_ops.landing import recover
+from git_ops.landing import moving, recover
 
 TIDY = ("gc.auto=6700", "gc.autoDetach=false")  # nothing that a reference holds is ever pruned
+
+ORPHAN_PATIENCE_S = 10.0
 
 
 def sweep(home: Path, known: Collection[str]) -> list[str]:
@@ -20,6 +24,7 @@ def sweep(home: Path, known: Collection[str]) -> list[str]:
     Commits are never removed: the tip of an unknown task's branch is kept. Returns what was done,
     in words. Nothing else may be using the home.
     """
+    end_orphans(home)
     done = []
     for path in sorted((home / "repos").glob("*.git")):
         clone = Clone(path, ours(path))
@@ -35,6 +40,30 @@ def sweep(home: Path, known: Collection[str]) -> list[str]:
             worktree.remove(folder)
             done.append(f"Removed {folder}, which belongs to no task.")
     return done
+
+
+def end_orphans(home: Path) -> None:
+    """End git processes that outlived the Gofer that started them: they still write files."""
+    clones = str(home / "repos")
+    indexes = {str(index) for index in _indexes(home)}
+    orphans = []
+    for process in psutil.process_iter():
+        try:
+            variables = process.environ()
+        except psutil.Error:  # gone, or another user's
+            continue
+        starts = variables.get("GIT_DIR", "").startswith(f"{clones}/")
+        if starts or variables.get("GIT_INDEX_FILE") in indexes:
+            process.kill()
+            orphans.append(process)
+    psutil.wait_procs(orphans, timeout=ORPHAN_PATIENCE_S)
+
+
+def _indexes(home: Path) -> Iterator[Path]:
+    """Through which files of the owner's were moved when Gofer ended."""
+    for path in (home / "repos").glob("*.git"):
+        for record in Clone(path, ours(path)).records():
+            yield from moving(record)
 
 
 def _recover(record: Record) -> list[str]:

@@ -50,7 +50,7 @@ def test_step_survives_being_killed_anywhere(tmp_path: Path, owner: Checkout, st
 
 
 def test_landing_of_many_files_is_killed_in_the_middle(tmp_path: Path, owner: Checkout) -> None:
-    """Each time a little later, until it gets through; the owner's own edits stay."""
+    """Each time a tenth later, until it gets through; the owner's own edits stay."""
     home = tmp_path / "home"
     workspace = site(owner, home).prepare("x", None, False)
     for number in range(FILES):
@@ -65,6 +65,6 @@ def test_landing_of_many_files_is_killed_in_the_middle(tmp_path: Path, owner: Ch
         kill_while(lambda: do(owner, home, "merge"), delay)
         asyncio.run(put_in_order(home))
         assert owner.status() == "?? mine.txt"
-        delay += 0.02
+        delay *= 1.1
     do(owner, home, "merge")
     check(owner, home, "merge")

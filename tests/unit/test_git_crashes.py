@@ -6,13 +6,24 @@ The full-size versions are in tests/chaos.
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from git_ops.landing import Place, _claim
 from git_ops.repositories import Repositories
 from tests.fakes.checkout import Checkout, git
-from tests.unit.git_crowd import STEPS, crash_everywhere, lead_up_to, merge_at_once, site
+from tests.unit.git_crowd import (
+    STEPS,
+    crash_everywhere,
+    do,
+    lead_up_to,
+    merge_at_once,
+    put_in_order,
+    site,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
@@ -49,6 +60,42 @@ async def test_ten_land_at_once_while_the_owner_commits(tmp_path: Path, owner: C
 @pytest.mark.parametrize("step", STEPS)
 def test_step_survives_being_killed(tmp_path: Path, owner: Checkout, step: str) -> None:
     crash_everywhere(tmp_path, owner, step, points=4)
+
+
+async def test_what_git_left_of_a_move_that_was_killed_is_not_in_the_way(
+    tmp_path: Path, owner: Checkout
+) -> None:
+    """Git holds our indexes by lock files of its own, which outlive it."""
+    home = tmp_path / "home"
+    lead_up_to(owner, home, "merge")
+    here, git_dir = site(owner, home), owner.path / ".git"
+    place = Place(str(owner.path), str(git_dir), "main", owner.head(), owner.head())
+    here.record.write("move", {name: getattr(place, name) for name in Place.__slots__})
+    place.lock.write_bytes(_claim(here.record))
+    for index in place.indexes:
+        index.with_name(f"{index.name}.lock").touch()
+    await put_in_order(home)
+    do(owner, home, "merge")
+    assert owner.show("main:work.txt") == "work"
+    assert not list(git_dir.glob("*gofer*"))
+
+
+def test_git_that_outlived_its_gofer_is_ended_first(tmp_path: Path, owner: Checkout) -> None:
+    home = tmp_path / "home"
+    lead_up_to(owner, home, "merge")
+    here = site(owner, home)
+    orphan = subprocess.Popen(
+        ["git", "cat-file", "--batch"],
+        env={"PATH": os.environ["PATH"], "GIT_DIR": str(here.clone.path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    with orphan:
+        bystander = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+        with bystander:
+            asyncio.run(put_in_order(home))
+            orphan.wait(30)  # by itself it would wait for ever
+            assert bystander.poll() is None
 
 
 async def test_files_of_unknown_tasks_go_and_their_commits_stay(
