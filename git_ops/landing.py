@@ -114,6 +114,7 @@ def _move_checked_out(checkout: Checkout, record: Record, branch: str, old: str,
         _refuse_when_in_the_way(place)
         shutil.copyfile(place.index, place.next_index)
         following = _writing(git).using(GIT_INDEX_FILE=place.next_index)
+        following.call("update-index", "-q", "--refresh")  # a file may be written, yet the same
         try:
             following.run("read-tree", "-m", "-u", old, new)
             _swap(git, branch, old, new)
@@ -127,9 +128,31 @@ def _move_checked_out(checkout: Checkout, record: Record, branch: str, old: str,
 
 
 @contextmanager
+def held(owner: Owner, record: Record, branch: str) -> Iterator[None]:
+    """Keep the owner's git from committing where a branch is checked out, if it is.
+
+    For a landing that would else never overtake an owner who commits without a pause.
+    """
+    checkout = next((place for place in owner.checkouts() if place.branch == branch), None)
+    tip = owner.tip(branch)
+    if checkout is None or tip is None:
+        yield
+        return
+    git_dir = owners(checkout.path).text("rev-parse", "--absolute-git-dir")
+    with _index_lock(Place(str(checkout.path), git_dir, branch, tip, tip), record):
+        yield
+
+
+@contextmanager
 def _index_lock(place: Place, record: Record) -> Iterator[None]:
     """Hold the checkout's index as git itself would; the intent is on disk before."""
     record.write("move", {name: getattr(place, name) for name in Place.__slots__})
+    if _holds(place, record):  # by `held`, which lets go of it
+        try:
+            yield
+        finally:
+            place.clear()
+        return
     claim = Path(place.git_dir) / f"gofer-{record.task_id}"
     replace_file(claim, _claim(record))
     deadline = time.monotonic() + LOCK_PATIENCE_S
@@ -178,7 +201,8 @@ def recover(record: Record) -> str | None:
         if place.git.maybe("rev-parse", "--verify", f"refs/heads/{place.branch}") == place.new:
             if place.next_index.exists():
                 place.next_index.replace(place.index)
-            done = f"Finished moving {place.branch} in {place.path}."
+            if place.old != place.new:
+                done = f"Finished moving {place.branch} in {place.path}."
         else:
             _put_back(place)
             done = f"Undid a half-made move of {place.branch} in {place.path}."

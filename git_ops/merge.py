@@ -8,15 +8,17 @@ the branch moves, so that a landing cut off by a crash is found again.
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 
 from core.errors import GitError, MergeConflict, Refused, UserError
 from git_ops.clone import Clone, Origin, Record
 from git_ops.git import shown
-from git_ops.landing import BranchMoved, move_branch, recover
+from git_ops.landing import BranchMoved, held, move_branch, recover
 from git_ops.owner import Owner
 
 ATTEMPTS = 10  # against an owner who commits at the same moment
+POLITE = 2  # attempts that leave the owner free to commit meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +48,18 @@ def land(
         return landed
     head = clone.tip_of(origin.branch)
     require_head(head, expected_head)
-    for _ in range(ATTEMPTS):
-        clone.refresh(owner)
-        target, old = target_tip(owner, clone, origin)
-        new = combine(clone, origin, old, head, how, message, owner.identity())
-        landing = Landing(target, old, new, head)
-        clone.git.run("update-ref", f"refs/gofer/landed/{record.task_id}", new)
-        record.write("landing", asdict(landing))
-        try:
+    target = target_branch(owner, origin)
+    for attempt in range(ATTEMPTS):
+        alone = nullcontext() if attempt < POLITE else held(owner, record, target)
+        with alone, suppress(BranchMoved):
+            clone.refresh(owner)
+            target, old = target_tip(owner, clone, origin)
+            new = combine(clone, origin, old, head, how, message, owner.identity())
+            landing = Landing(target, old, new, head)
+            clone.git.run("update-ref", f"refs/gofer/landed/{record.task_id}", new)
+            record.write("landing", asdict(landing))
             move_branch(owner, clone, record, target, old, new)
-        except BranchMoved:
-            continue
-        return landing
+            return landing
     raise Refused(f"{target} keeps moving. Try again in a moment.")
 
 

@@ -14,7 +14,6 @@ from types import FrameType
 
 import psutil
 
-from core.errors import Refused
 from core.model import Workspace
 from git_ops import merge
 from git_ops.repositories import Repositories
@@ -22,6 +21,7 @@ from git_ops.workspace import Site
 from tests.fakes.checkout import Checkout, git
 
 TASKS = 10
+PAUSE_S = 0.2  # between two commits of the owner's
 PACKAGE = "/git_ops/"
 STEPS = ("prepare", "checkpoint", "merge", "undo", "discard", "restore")
 
@@ -62,27 +62,20 @@ async def merge_at_once(repositories: Repositories, owner: Checkout, round_: int
 
 
 async def land(repositories: Repositories, owner: Checkout, workspace: Workspace, how: str) -> str:
-    """The owner may hold the index for a moment; then the person taps again."""
-    while True:
-        try:
-            commit, _ = await repositories.merge(
-                owner.project, workspace, expected_head=workspace.head, how=how, message="Land"
-            )
-        except Refused as refusal:
-            if not any(word in str(refusal) for word in ("in the way", "busy", "moving")):
-                raise
-        else:
-            return commit
+    commit, _ = await repositories.merge(
+        owner.project, workspace, expected_head=workspace.head, how=how, message="Land"
+    )
+    return commit
 
 
 async def commit_until(owner: Checkout, stop: asyncio.Event, round_: int) -> list[str]:
-    """The owner commits about once a second, each time one file of their own."""
+    """The owner commits a few times a second, each time one file of their own."""
     commits: list[str] = []
     while not stop.is_set():
         name = f"mine-{round_}-{len(commits)}.txt"
         commits.append(await asyncio.to_thread(commit_file, owner, name))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 1.0)
+            await asyncio.wait_for(stop.wait(), PAUSE_S)
     return commits
 
 

@@ -54,7 +54,24 @@ async def test_two_dozen_start_at_once(tmp_path: Path, owner: Checkout) -> None:
 
 async def test_ten_land_at_once_while_the_owner_commits(tmp_path: Path, owner: Checkout) -> None:
     repositories = Repositories(tmp_path / "home")
-    await merge_at_once(repositories, owner, 0)
+    for number in range(2):
+        await merge_at_once(repositories, owner, number)
+
+
+def test_landing_overtakes_an_owner_who_commits_without_a_pause(
+    tmp_path: Path, owner: Checkout
+) -> None:
+    home = tmp_path / "home"
+    lead_up_to(owner, home, "merge")
+    incessant = "while test ! -e ../stop; do git commit --quiet --allow-empty -m more; done"
+    command = ["sh", "-c", incessant]
+    with subprocess.Popen(command, cwd=owner.path, stderr=subprocess.DEVNULL):
+        try:
+            do(owner, home, "merge")
+        finally:
+            (owner.path.parent / "stop").touch()
+    assert owner.show("main:work.txt") == "work"
+    assert owner.status() == ""
 
 
 @pytest.mark.parametrize("step", STEPS)

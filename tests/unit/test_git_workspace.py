@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -224,6 +225,19 @@ async def test_changes_in_the_way_are_named(repositories: Repositories, owner: C
     assert (owner.path / "app.py").read_text() == "unsaved\n"
     assert (owner.path / "new.txt").read_text() == "unsaved\n"
     assert not (owner.path / ".git/index.lock").exists()
+
+
+async def test_file_that_was_written_but_is_the_same_is_not_in_the_way(
+    repositories: Repositories, owner: Checkout
+) -> None:
+    workspace = await prepared(repositories, owner)
+    (workspace.path / "app.py").write_text("agent\n")
+    after = await saved(repositories, owner, workspace)
+    os.utime(owner.path / "app.py", (1, 1))
+    await repositories.merge(
+        owner.project, after, expected_head=after.head, how="merge", message="x"
+    )
+    assert (owner.path / "app.py").read_text() == "agent\n"
 
 
 async def test_decision_is_bound_to_the_commit_seen(
