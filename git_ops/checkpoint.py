@@ -16,6 +16,7 @@ from pathlib import Path
 from core.errors import GitError, UnsafeRepository
 from git_ops import worktree
 from git_ops.clone import Clone, Record
+from git_ops.copying import copy_out
 from git_ops.git import Git, fields, sandboxed, shown
 
 Confine = Callable[[Sequence[str]], Sequence[str]]
@@ -26,7 +27,7 @@ BUNDLE_LIMIT = 300_000_000
 OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
-def snapshot(git: Git, clone: Clone, base: str, parent: str) -> tuple[str, list[str]]:
+def snapshot(git: Git, clone: Clone, base: str, parent: str, copies: Path) -> tuple[str, list[str]]:
     """The tree of the agent's files, and notes on what was odd. Raises UnsafeRepository.
 
     Nothing of `git`'s work tree runs: it has our configuration, and embedded repositories, whose
@@ -43,18 +44,57 @@ def snapshot(git: Git, clone: Clone, base: str, parent: str) -> tuple[str, list[
         )
         _plant(git, clone, posing)
     worktree.shield_submodules(git)
-    notes += _add(git)
+    notes += _add(git, copies)
     return git.text("write-tree"), notes
 
 
-def _add(git: Git) -> list[str]:
-    """Take everything into the index. Returns what could not be; raises where nothing could."""
-    added = git.call("add", "--all", "--ignore-errors")
+def _add(git: Git, copies: Path) -> list[str]:
+    """Take every change into the index. Returns what could not be; raises where nothing could.
+
+    Git reads copies: an agent that is still alive could swap a file while it is read.
+    """
+    git.call("update-index", "-q", "--refresh")  # else a file merely written again has changed
+    gone, there = _changed(git)
+    worktree.remove(copies)
+    copies.mkdir()
+    try:
+        failed = set(copy_out(git.cwd, there, copies))
+        git.run("update-index", "--force-remove", "-z", "--stdin", stdin=_listed(gone))
+        notes = _add_copies(git.over(copies, git.index), [p for p in there if p not in failed])
+    finally:
+        worktree.remove(copies)
+    if failed:
+        names = ", ".join(shown(path) for path in sorted(failed)[:5])
+        notes.append(f"Not everything could be committed: {names} could not be read.")
+    return notes
+
+
+def _changed(git: Git) -> tuple[list[bytes], list[bytes]]:
+    """Paths that are gone, and those that are changed or new."""
+    parts = fields(git.run("diff-files", "-z", "--name-status", "--ignore-submodules=all"))
+    tracked = dict(zip(parts[1::2], parts[::2], strict=True))
+    new = fields(git.run("ls-files", "-z", "--others", "--exclude-standard"))
+    gone = [path for path, status in tracked.items() if status == b"D"]
+    there = [path for path, status in tracked.items() if status != b"D"]
+    # a repository without any commit is listed as a folder; there is nothing in it to keep
+    return gone, [*there, *(path for path in new if not path.endswith(b"/"))]
+
+
+def _add_copies(git: Git, paths: Sequence[bytes]) -> list[str]:
+    if not paths:
+        return []
+    options = ("--force", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
+    literally = git.using(GIT_LITERAL_PATHSPECS="1")
+    added = literally.call("add", *options, stdin=_listed(paths))
     if b"invalid path" in added.err:
         raise UnsafeRepository(f"A file name would harm a repository: {added.reason}")
     if added.status == FATAL:
         raise GitError(f"The files could not be committed: {added.reason}")
     return [f"Not everything could be committed: {added.reason}"] if added.status else []
+
+
+def _listed(paths: Sequence[bytes]) -> bytes:
+    return b"".join(path + b"\0" for path in paths)
 
 
 def _unpin_new_submodules(git: Git, clone: Clone, base: str) -> set[bytes]:
@@ -74,7 +114,7 @@ def _unpin_new_submodules(git: Git, clone: Clone, base: str) -> set[bytes]:
 def _plant(git: Git, clone: Clone, folders: Sequence[bytes]) -> None:
     """Put an entry below each folder into the index, so that git takes the folder for a plain one.
 
-    `add --all` then descends and drops the entry again, for there is no such file.
+    Git then lists what is in it, and the entry as gone, for there is no such file.
     """
     empty = clone.git.text("hash-object", "-w", "--stdin").encode()
     entries = (b"100644 %s\t%s/.gofer-plain" % (empty, folder) for folder in folders)

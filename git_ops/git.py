@@ -106,6 +106,11 @@ class Git:
         """The same git directory over a work tree, with an index of its own."""
         return replace(self.using(GIT_WORK_TREE=work_tree, GIT_INDEX_FILE=index), cwd=work_tree)
 
+    @property
+    def index(self) -> Path:
+        """The index of `over`."""
+        return Path(self.environment["GIT_INDEX_FILE"])
+
     def call(
         self,
         *arguments: Argument,

@@ -26,6 +26,7 @@ Sandboxed = Callable[[Sequence[str], Workspace], Sequence[str]]
 T = TypeVar("T")
 
 UNUSED = "Gofer never uses it, and you should not run git in there"
+MOST_LISTED = 10
 LEFT_OVER = "Work left uncommitted"
 
 
@@ -154,7 +155,9 @@ class Site:
         git = worktree.look(self.clone, self.record, self.path)
         strange = worktree.tampered(self.record, self.path)
         tip, folded = checkpoint.import_commits(self.clone, self.path, head, self._confine(origin))
-        tree, notes = checkpoint.snapshot(git, self.clone, origin.base, tip)
+        tree, notes = checkpoint.snapshot(
+            git, self.clone, origin.base, tip, self.record.folder / "copies"
+        )
         if tree != self.clone.tree(tip):
             tip = self.clone.commit(tree, [tip], message, self.owner.identity())
         if tip != head:
@@ -204,7 +207,8 @@ class Site:
         known = [*self.clone.git.text(*listed).splitlines(), origin.base]
         matches = [commit for commit in known if len(wanted) >= 4 and commit.startswith(wanted)]
         if len(matches) != 1:
-            raise NotFound(f"{wanted} is not one checkpoint of this task; see its checkpoints.")
+            few = ", ".join(commit[:10] for commit in known[:MOST_LISTED])
+            raise NotFound(f"{wanted} is not one checkpoint of this task. There are: {few}.")
         return matches[0]
 
     def _go_to(self, origin: Origin, head: str, target: str) -> None:
