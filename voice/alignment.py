@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from voice.pronunciation import Form
+from voice.pronunciation import Form, forms_of_name
 from voice.sounds import UNLIKENESS, WEIGHTS, encode
 from voice.spoken import Token
 
@@ -88,6 +88,12 @@ def align(
     for row in table.rows():
         for rank, full in table.ending(row):
             yield from table.fits(order[rank], rank, row, full, least_score, least_quality)
+
+
+def sounds_like(tokens: Sequence[Token], name: str, least: float) -> bool:
+    """Whether all of the tokens together say the name."""
+    fits = align(list(forms_of_name(name)), tokens, least_score=0.5, least_quality=least)
+    return any(fit.first == 0 and fit.last == len(tokens) for fit in fits)
 
 
 class _Table:

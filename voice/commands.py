@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from voice.alignment import align
-from voice.pronunciation import forms_of_name
+from voice.alignment import sounds_like
 from voice.spoken import Language, Token, find_phrase
 
 LONGEST = 3  # words that one verb may have been heard as
@@ -48,11 +47,6 @@ def _heard_at(
             follows = last in names_at or any(
                 find_phrase(words[last : last + 3], phrase.split()) == 0 for phrase in followers
             )
-            if follows and _sounds_like(tokens[place:last], word):
+            if follows and sounds_like(tokens[place:last], word, LIKE):
                 return Verb(place, last, word)
     return None
-
-
-def _sounds_like(tokens: Sequence[Token], word: str) -> bool:
-    fits = align(list(forms_of_name(word)), tokens, least_score=0.5, least_quality=LIKE)
-    return any(fit.first == 0 and fit.last == len(tokens) for fit in fits)

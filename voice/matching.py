@@ -9,7 +9,7 @@ between neighbours is decided by what was used last, or handed on as choices.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from voice.alignment import Fit, align
@@ -21,6 +21,8 @@ MOST_CANDIDATES = 100  # per window
 CLOSE = 0.94  # of the best one's value: a neighbour that may be meant as well
 NEIGHBOURLY = 0.6  # quality at which another name may have been meant after all
 RECENT = 1.06  # how much more likely a file of the last tasks is
+FRESH = 1.03  # and what was changed by the last commits
+ORDINARY = 0.9  # packages are called by ordinary words, "requests" and "click"
 MOST_CHOICES = 5
 
 
@@ -37,7 +39,9 @@ MARKED = Bar(quality=0.5, score=3.0)
 NAMED_KIND = Bar(quality=0.6, score=2.5)
 LED = Bar(quality=0.66, score=5.0, tokens=2)
 BARE = Bar(quality=0.88, score=9.0, tokens=4)
+PACKAGE = Bar(quality=0.9, score=4.5, tokens=2)
 EASED = Bar(quality=0.84, score=4.6, tokens=2)  # where other names show that code is meant
+SUBJECT = Bar(quality=0.88, score=4.6, tokens=2)  # what a sentence without article begins with
 LEAST = Bar(quality=0.5, score=2.5)
 
 
@@ -52,6 +56,11 @@ class Match:
     confidence: float
     choices: tuple[str, ...] = ()
 
+    @property
+    def likeness(self) -> float:
+        """How well it sounds, whether or not others sound so as well."""
+        return min(1.0, self.confidence * (2 if self.choices else 1))
+
 
 def find_names(
     tokens: Sequence[Token],
@@ -64,9 +73,10 @@ def find_names(
         found for start, end in _windows(tokens) for found in _fits(tokens, start, end, vocabulary)
     ]
     cues = Cues(tokens, speech)
-    possible = list(_believed(fits, cues, recent))
+    weights = {**dict.fromkeys(vocabulary.fresh, FRESH), **dict.fromkeys(recent, RECENT)}
+    possible = list(_believed(fits, cues, weights))
     if possible or cues.technical():
-        possible = list(_believed(fits, replace(cues, eased=True), recent))
+        possible = list(_believed(fits, replace(cues, eased=True), weights))
     return [_with_choices(match, possible) for match in best_apart(possible)]
 
 
@@ -80,6 +90,21 @@ def neighbour(tokens: Sequence[Token], vocabulary: Vocabulary, besides: str) -> 
         if entry.written != besides and entry.kind in kinds and fit.quality >= NEIGHBOURLY
     )
     return next(others, None)
+
+
+def folder_said(
+    tokens: Sequence[Token], first: int, last: int, vocabulary: Vocabulary
+) -> tuple[int, str] | None:
+    """The folder of the project that the tokens up to `last` say, and where it begins."""
+    fits = [
+        (fit, entry)
+        for fit, entry in _fits(tokens, first, last, vocabulary)
+        if entry.kind is Kind.FOLDER and fit.last == last and fit.quality >= MARKED.quality
+    ]
+    if not fits:
+        return None
+    fit, entry = max(fits, key=lambda found: (found[0].score, -len(found[1].written)))
+    return fit.first, entry.written
 
 
 def _windows(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
@@ -102,17 +127,18 @@ def _fits(
 
 
 def _believed(
-    fits: Iterable[tuple[Fit, Entry]], cues: Cues, recent: Sequence[str]
+    fits: Iterable[tuple[Fit, Entry]], cues: Cues, weights: Mapping[str, float]
 ) -> Iterator[Match]:
     """Those that reach the bar that their surroundings set."""
     for fit, entry in fits:
         bar = cues.bar(fit, entry)
         if bar and _passes(fit, bar, cues.tokens):
+            weight = ORDINARY if entry.is_ordinary else weights.get(entry.written, 1.0)
             yield Match(
                 cues.first(fit, entry),
                 cues.last(fit, entry),
                 entry,
-                value=fit.score * fit.quality**1.5 * (RECENT if entry.written in recent else 1.0),
+                value=fit.score * fit.quality**1.5 * weight,
                 confidence=round(min(1.0, float(fit.quality)), 2),
             )
 
@@ -146,6 +172,10 @@ class Cues:
                 return self._by_noun(fit, "branch")
             case Kind.SYMBOL:
                 return self._symbol_bar(fit, any(token.word in articles for token in inside))
+            case Kind.PACKAGE:
+                return self._by_noun(fit, "package") or self._package_bar(fit)
+            case Kind.WORD:
+                return self._package_bar(fit)
 
     def _file_bar(self, fit: Fit, marked: bool) -> Bar | None:
         if marked:
@@ -164,7 +194,13 @@ class Cues:
             return LED
         if self._word(fit.first) in self.speech.words("leads", "plain"):
             return None
+        if self._subject(fit):
+            return SUBJECT
         return EASED if self.eased else BARE
+
+    def _package_bar(self, fit: Fit) -> Bar | None:
+        """ "send the requests" is no talk of packages."""
+        return PACKAGE if self.eased or self._led(fit) or self._in_one_word(fit) else None
 
     def technical(self) -> bool:
         """Whether the note speaks of code even without names."""
@@ -203,6 +239,15 @@ class Cues:
         last = self._word(fit.first - 1)
         leads = self.speech.words("leads", "words")
         return last in leads or f"{self._word(fit.first - 2)} {last}" in leads
+
+    def _subject(self, fit: Fit) -> bool:
+        """ "…, parse row is slow": nothing ordinary stands there without an article."""
+        before = self._word(fit.first - 1)
+        begins = (
+            not before or self._pause(fit.first) or before in self.speech.words("leads", "clause")
+        )
+        verbs = self.speech.words("leads", "predicates")
+        return bool(begins) and not self._pause(fit.last) and self._word(fit.last) in verbs
 
     def _in_one_word(self, fit: Fit) -> bool:
         """Whisper itself wrote it like a name: "PriceBadge"."""

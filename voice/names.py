@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from voice.alignment import sounds_like
 from voice.sounds import sounds_of
 from voice.spoken import Language, Token
 
 LONGEST = 6  # words of a new name
 LOOK_BACK = 6  # words before "called" in which its kind may be named
+LIKE_KIND = 0.75  # likeness of a misheard kind ("an m" for "enum")
 
 
 Taken = Sequence[tuple[int, int, str]]  # names of the repository: first, last and written
@@ -59,9 +61,12 @@ def form_of(written: str) -> str:
 
 
 class Naming:
-    """Finds new names in tokens. `value_style` is how the project writes functions."""
+    """Finds new names in tokens. `value_style` is how the project writes functions,
+    `file_style` how it names files."""
 
-    def __init__(self, tokens: Sequence[Token], speech: Language, value_style: str) -> None:
+    def __init__(
+        self, tokens: Sequence[Token], speech: Language, value_style: str, file_style: str
+    ) -> None:
         self._tokens = tokens
         self._words = [token.word for token in tokens]
         self._called = speech.phrases("names", "called")
@@ -75,7 +80,9 @@ class Naming:
             tuple(said.split()): form for said, form in speech.data["names"]["forms"].items()
         }
         self._kinds: dict[str, str] = speech.data["names"]["kinds"]
+        self._articles = speech.words("determiners")
         self._value_style = value_style
+        self._file_style = file_style
 
     def find(self, taken: Taken) -> Iterator[NewName]:
         """New names outside the spans that are taken by names of the repository."""
@@ -144,19 +151,31 @@ class Naming:
     def _end(self, start: int, taken: Taken, ends: frozenset[str]) -> int:
         for place in range(start, min(start + LONGEST, len(self._tokens))):
             token = self._tokens[place]
-            ended = place > start and (token.pause or token.word in ends)
+            ended = place > start and (token.pause or token.word in ends or self._leaves(place))
             if ended or token.mark == "/" or any(first <= place < last for first, last, _ in taken):
                 return place
         return min(start + LONGEST, len(self._tokens))
+
+    def _leaves(self, place: int) -> bool:
+        """ "… to the table" goes on behind the name, whatever form was said."""
+        after = self._words[place + 1] if place + 1 < len(self._words) else ""
+        return self._words[place] in self._ends and after in self._articles
 
     def _kind_before(self, place: int) -> str:
         for word in reversed(self._words[max(0, place - LOOK_BACK) : place]):
             if word in self._kinds:
                 return word
+        while place and self._tokens[place - 1].mark:
+            place -= 1
+        for length in (2, 1):
+            said = self._tokens[max(0, place - length) : place]
+            for kind in self._kinds if said else ():
+                if sounds_like(said, kind, LIKE_KIND):
+                    return kind
         return ""
 
     def _style(self, kind: str) -> str:
         style = self._kinds.get(kind, "value")
         if style == "file":
-            return "snake" if self._value_style == "snake" else "kebab"
+            return self._file_style
         return self._value_style if style == "value" else style

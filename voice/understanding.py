@@ -16,6 +16,7 @@ from voice.commands import find_verbs
 from voice.intent import read_intent
 from voice.matching import Match, find_names, neighbour
 from voice.names import Naming, NewName
+from voice.new_paths import NewPath, file_form, find_paths
 from voice.sentences import Mention
 from voice.spoken import Language, Token, speech_of, tokenize
 from voice.vocabulary import Kind, Vocabulary
@@ -88,9 +89,11 @@ def _edits(
     """All changes in order of place, none overlapping another."""
     known = list(_remembered(tokens, corrections, vocabulary))
     matches = find_names(tokens, vocabulary, speech, recent)
-    names = _apart(known, [_of_match(match) for match in matches])
+    paths = [_of_path(path) for path in find_paths(tokens, vocabulary, speech, matches)]
+    names = _apart(_apart(known, paths), [_of_match(match) for match in matches])
     spans = [(edit.first, edit.last, edit.text) for edit in names]
-    new = [_of_new(name) for name in Naming(tokens, speech, vocabulary.value_style).find(spans)]
+    naming = Naming(tokens, speech, vocabulary.value_style, file_form(vocabulary))
+    new = [_of_new(name) for name in naming.find(spans)]
     names = _apart(names, new)
     starts = [edit.first for edit in names]
     verbs = [_Edit(v.first, v.last, v.word) for v in find_verbs(tokens, speech, starts)]
@@ -111,6 +114,11 @@ def _apart(first: Sequence[_Edit], second: Sequence[_Edit]) -> list[_Edit]:
 def _of_match(match: Match) -> _Edit:
     mention = Mention(match.entry.written, match.entry.kind.value)
     return _Edit(match.first, match.last, mention.written, match.confidence, match.choices, mention)
+
+
+def _of_path(path: NewPath) -> _Edit:
+    mention = Mention(path.written, "new", "file")
+    return _Edit(path.first, path.last, path.written, ASKED_FOR, (), mention)
 
 
 def _of_new(name: NewName) -> _Edit:

@@ -1,6 +1,6 @@
-"""What a project calls its things: paths, folders, symbols, branches.
+"""What a project calls its things: paths, folders, symbols, branches, packages.
 
-Made from the paths alone at once; `with_symbols` adds what was read from the files' contents
+Made from the paths alone at once; `with_names` adds what was read from the files' contents
 meanwhile. A vocabulary never changes after it was made, so a note may hold on to the one it
 began with.
 """
@@ -30,6 +30,8 @@ class Kind(StrEnum):
     FOLDER = "folder"
     SYMBOL = "symbol"
     BRANCH = "branch"
+    PACKAGE = "package"  # of a manifest
+    WORD = "word"  # of the README
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,18 @@ class Entry:
     def is_path(self) -> bool:
         return self.kind in (Kind.FILE, Kind.FOLDER)
 
+    @property
+    def is_ordinary(self) -> bool:
+        """Whether such names are often ordinary words as well."""
+        return self.kind in (Kind.PACKAGE, Kind.WORD)
+
     def forms(self) -> Sequence[Form]:
         """The ways to say it; none for what has no sound, like `_`."""
         return _forms(self)
 
     def parts(self) -> tuple[Sequence[str], Sequence[str]]:
         """Its own parts, and those of its folders and extension."""
-        if self.kind is Kind.SYMBOL:
+        if not self.is_path and self.kind is not Kind.BRANCH:
             return parts_of(self.written), ()
         folders, stem, extension = split_path(self.written)
         others = [part for piece in (*folders, extension) for part in parts_of(piece)]
@@ -58,8 +65,8 @@ class Entry:
 
 @lru_cache(maxsize=10_000)
 def _forms(entry: Entry) -> Sequence[Form]:
-    named = entry.kind is Kind.SYMBOL
-    forms = forms_of_name(entry.written) if named else forms_of_path(entry.written)
+    as_path = entry.is_path or entry.kind is Kind.BRANCH
+    forms = forms_of_path(entry.written) if as_path else forms_of_name(entry.written)
     return [form for form in forms if form.full and form.stem > form.begins[-1]]
 
 
@@ -74,8 +81,11 @@ _LANGUAGES = {
 
 
 class Vocabulary:
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    """`fresh` are names that were worked on lately."""
+
+    def __init__(self, entries: Sequence[Entry], fresh: Iterable[str] = ()) -> None:
         self.entries = tuple(entries)
+        self.fresh = frozenset(fresh)
 
     @classmethod
     def of_paths(cls, files: Sequence[TrackedFile], *, branches: Iterable[str] = ()) -> Vocabulary:
@@ -93,12 +103,12 @@ class Vocabulary:
             ]
         )
 
+    def with_names(self, names: Iterable[Entry], fresh: Iterable[str] = ()) -> Vocabulary:
+        """The same and these, each once."""
+        return Vocabulary(tuple(dict.fromkeys((*self.entries, *names))), fresh)
+
     def with_symbols(self, symbols: Iterable[str]) -> Vocabulary:
-        """The same with these identifiers in place of earlier ones."""
-        kept = [entry for entry in self.entries if entry.kind is not Kind.SYMBOL]
-        return Vocabulary(
-            [*kept, *(Entry(symbol, Kind.SYMBOL) for symbol in dict.fromkeys(symbols))]
-        )
+        return self.with_names(Entry(symbol, Kind.SYMBOL) for symbol in symbols)
 
     @cached_property
     def sieve(self) -> Sieve:
@@ -114,6 +124,14 @@ class Vocabulary:
         )
         styles.pop("", None)
         return styles.most_common(1)[0][0] if styles else "snake"
+
+    @cached_property
+    def extensions(self) -> Sequence[str]:
+        """Those of its files, the commonest first."""
+        found = Counter(
+            split_path(entry.written)[2] for entry in self.entries if entry.kind is Kind.FILE
+        )
+        return [extension for extension, _ in found.most_common() if extension.isalnum()]
 
     def prepare(self) -> None:
         """Do now what the first note would wait for."""

@@ -36,6 +36,9 @@ MARGIN = 400  # frames of padding behind the sound; with less, notes come out re
 LEAST_FRAMES = 400
 BEAM = 5
 TOKENS_PER_S = 8  # fast speech takes about five
+# Said to have been heard before the note, so that code is expected; measured to lower word errors
+# by a tenth to a fifth. It is English, and would pull other languages there.
+PROMPTS = {"en": "Fix the bug in src/utils/date.ts. Add a function called parse row to main.py."}
 BEFORE, BEHIND = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 
 
@@ -122,7 +125,8 @@ class Whisper:
         tokenizer = Tokenizer(
             self.model.hf_tokenizer, not self.english_only, task="transcribe", language=language
         )
-        prompt = self.model.get_prompt(tokenizer, [], without_timestamps=True)
+        before = tokenizer.encode(f" {PROMPTS[language]}") if language in PROMPTS else []
+        prompt = self.model.get_prompt(tokenizer, before, without_timestamps=True)
         most = len(prompt) + 20 + round(TOKENS_PER_S * piece.seconds)
         most = min(most, self.model.max_length)
         result = self.model.model.generate(

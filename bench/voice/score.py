@@ -52,6 +52,9 @@ class Sources:
     async def branches(self, project: Project) -> Sequence[str]:
         return self._repositories[project.name].branches
 
+    async def recently_changed(self, project: Project) -> Sequence[str]:
+        return ()
+
     @staticmethod
     def _content(path: str, symbols: Sequence[str]) -> bytes:
         stub = STUBS.get(path.rpartition(".")[2], STUB)

@@ -56,6 +56,11 @@ def written(heard: str, *, recent: tuple[str, ...] = (), language: str = "en") -
         ("What does get user by ID return?", "What does get_user_by_id return?"),
         ("The checkout form component flickers.", "The CheckoutForm component flickers."),
         ("The session to mount MS constant is low.", "The SESSION_TIMEOUT_MS constant is low."),
+        ("I think parse row is too slow.", "I think parse_row is too slow."),
+        (
+            "Tell me the difference between get user by id and parse row.",
+            "Tell me the difference between get_user_by_id and parse_row.",
+        ),
         ("Read the read me and the make file.", "Read the README.md and the Makefile."),
         ("Check the branch fix slash slow start.", "Check the branch fix/slow-start."),
     ],
@@ -77,6 +82,8 @@ def test_what_was_heard_is_written_as_the_repository_has_it(heard: str, expected
         "The users like the new login page.",
         "Please check out the form at the front desk.",
         "The index of the book is too long.",
+        "I think the price tag is too small.",
+        "Log in is slow today.",
         "He is in session with the board right now.",
     ],
 )

@@ -24,6 +24,9 @@ PYTHON = Vocabulary.of_paths([TrackedFile("app/main.py", "1")])
         ("Rename it to snake case get user by id.", "Rename it to get_user_by_id."),
         ("Name it camel case format money.", "formatMoney."),
         ("Use kebab case dark mode and go on.", "Use dark-mode and go on."),
+        ("Add an m-called parcel size.", "Add an m-called ParcelSize."),
+        ("Add snake case customs code to the table.", "Add customs_code to the table."),
+        ("Add a function called clip rows and call it before each step.", "it before each step."),
         ("Use a snake case name for it.", "Use a snake case name for it."),
     ],
 )

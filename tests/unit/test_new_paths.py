@@ -1,0 +1,54 @@
+"""Paths that are said and do not exist: written out, and as their neighbours are."""
+
+import pytest
+
+from core.model import TrackedFile
+from voice.understanding import understand
+from voice.vocabulary import Vocabulary
+
+
+def project(*paths: str) -> Vocabulary:
+    return Vocabulary.of_paths([TrackedFile(path, path) for path in paths])
+
+
+WEB = project("src/utils/format-date.ts", "src/utils/date.ts", "src/pages/UserPage.tsx", "src/a.ts")
+PYTHON = project("app/main.py", "app/data/read_rows.py", "app/data/rows.py")
+KOTLIN = project("src/main/kotlin/RoutePlanner.kt", "src/main/kotlin/Parcel.kt")
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "heard", "expected"),
+    [
+        (WEB, "Create src slash utils slash price list dot t s.", "src/utils/price-list.ts"),
+        (WEB, "Create the file src slash utils slash date helper.ts.", "src/utils/date-helper.ts"),
+        (WEB, "Add src slash pages slash cart page dot t s x.", "src/pages/CartPage.tsx"),
+        (PYTHON, "Create app slash data slash image cache dot pie.", "app/data/image_cache.py"),
+        (KOTLIN, "Create src slash main slash kotlin slash label box dot K T.", "LabelBox.kt"),
+        (PYTHON, "Put it into scripts slash clean up dot s h, that is new.", "scripts/clean_up.sh"),
+    ],
+    ids=lambda value: value[:40] if isinstance(value, str) else "",
+)
+def test_a_path_that_does_not_exist_is_written_out(
+    vocabulary: Vocabulary, heard: str, expected: str
+) -> None:
+    assert expected in understand(heard, vocabulary).text
+
+
+def test_a_file_that_exists_is_meant_though_badly_heard() -> None:
+    assert "app/data/rows.py" in understand("Fix app slash data slash rose dot py.", PYTHON).text
+    assert (
+        "src/utils/date.ts"
+        in understand("Create a test for src slash utils slash date dot t s.", WEB).text
+    )
+
+
+def test_files_are_named_as_the_project_names_them() -> None:
+    assert understand("Add a file called price list.", PYTHON).text.endswith("price_list.")
+    assert understand("Add a file called price list.", KOTLIN).text.endswith("PriceList.")
+
+
+@pytest.mark.parametrize(
+    "sentence", ["Use and slash or or, as you like.", "It costs 3.5 and slash dot means nothing."]
+)
+def test_slashes_and_dots_alone_make_no_path(sentence: str) -> None:
+    assert understand(sentence, WEB).text == sentence
