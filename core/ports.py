@@ -228,6 +228,10 @@ class Repositories(Protocol):
 
     async def branches(self, project: Project) -> Sequence[str]: ...
 
+    async def recently_changed(self, project: Project) -> Sequence[str]:
+        """Files that the last commits touched, the latest first."""
+        ...
+
 
 class Hearing(Protocol):
     """Implemented by `voice.transcriber.Transcriber`."""

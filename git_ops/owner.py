@@ -13,6 +13,9 @@ from core.errors import UserError
 from core.model import TrackedFile
 from git_ops.git import Git, fields, owners, shown
 
+LATELY = 30  # commits that count as the last ones
+MOST_CHANGED = 300  # files of them
+
 
 def filters(git: Git) -> set[str]:
     """Names of the filter drivers that the owner has configured."""
@@ -79,6 +82,12 @@ class Owner:
         """Local branches, the most recently used first."""
         listing = ("for-each-ref", "--sort=-committerdate", "--format=%(refname:lstrip=2)")
         return self.git.text(*listing, "refs/heads").splitlines()
+
+    def recently_changed(self) -> list[str]:
+        """Files that the last commits touched, the latest first."""
+        listing = ("log", f"-n{LATELY}", "--format=", "--name-only", "-z", "--no-renames", "HEAD")
+        paths = (shown(path) for path in fields(self.git.run(*listing)))
+        return list(dict.fromkeys(paths))[:MOST_CHANGED]
 
     def current_branch(self) -> str | None:
         """None for a detached head."""

@@ -145,6 +145,9 @@ class Repositories:
     async def branches(self, project: Project) -> Sequence[str]:
         return await self._run(lambda: Owner.at(project.path).branches())
 
+    async def recently_changed(self, project: Project) -> Sequence[str]:
+        return await self._run(lambda: Owner.at(project.path).recently_changed())
+
     async def _site(self, project: Project, task_id: str) -> Site:
         return await self._run(Site.of, self._home, project, task_id, self._sandboxed)
 

@@ -169,6 +169,9 @@ class MemoryRepositories:
     async def branches(self, project: Project) -> Sequence[str]:
         return ["main"]
 
+    async def recently_changed(self, project: Project) -> Sequence[str]:
+        return []
+
     def _commit(self, workspace: Workspace, files: Snapshot, message: str) -> Workspace:
         if files == self.commits[workspace.head]:
             return workspace

@@ -21,3 +21,6 @@ class ShopSources:
 
     async def branches(self, project: Project) -> Sequence[str]:
         return ["main"]
+
+    async def recently_changed(self, project: Project) -> Sequence[str]:
+        return []

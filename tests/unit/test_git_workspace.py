@@ -354,7 +354,7 @@ async def test_what_was_changed_last_comes_first(
     repositories: Repositories, owner: Checkout
 ) -> None:
     for name in ("docs/über.md", "app.py"):
-        owner.write(name, f"changed {name}\n")
+        owner.put(name, f"changed {name}\n")
         owner.commit(f"Change {name}")
     changed = await repositories.recently_changed(owner.project)
     assert changed[:2] == ["app.py", "docs/über.md"]
