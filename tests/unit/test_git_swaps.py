@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,16 +16,18 @@ from tests.fakes.checkout import Checkout, git
 SECRET = "the owner's own key\n"
 SWAP = """
 import os, sys
-from pathlib import Path
-tree, secret = Path(sys.argv[1]), sys.argv[2]
+tree, outside, aside = sys.argv[1:]
+os.mkdir(f"{aside}/plain")
+open(f"{aside}/plain/key", "w").write("plain")
+os.symlink(outside, f"{aside}/link")
 print("swapping", flush=True)
 while True:
-    for number in range(40):
-        for make in (lambda p: p.symlink_to(secret), lambda p: p.write_text(f"{number}\\n")):
-            fresh = tree.parent / f"fresh{number}"
-            make(fresh)
-            os.replace(fresh, tree / f"{number}.txt")
+    for name in ("plain", "link"):
+        os.rename(f"{aside}/{name}", f"{tree}/z")
+        os.rename(f"{tree}/z", f"{aside}/{name}")
 """
+TURNS = 8
+FILES = 400  # which git reads first, so that it comes to `z/key` late
 
 
 def test_links_are_never_followed(tmp_path: Path) -> None:
@@ -47,24 +50,28 @@ def test_links_are_never_followed(tmp_path: Path) -> None:
     assert found == [target / "plain/run.sh"]
 
 
-async def test_file_swapped_for_a_link_while_it_is_read(tmp_path: Path) -> None:
+async def test_folder_swapped_for_a_link_while_files_are_read(tmp_path: Path) -> None:
     owner = Checkout.make(tmp_path / "owner" / "app")
     owner.commit("Start")
-    secret = tmp_path / "secret"
-    secret.write_text(SECRET)
+    outside, aside = tmp_path / "outside", tmp_path / "aside"
+    for folder in (outside, aside):
+        folder.mkdir()
+    (outside / "key").write_text(SECRET)
     repositories = Repositories(tmp_path / "home")
     workspace = await repositories.prepare(owner.project, "abcd1234", "x", base=None)
-    command = [sys.executable, "-c", SWAP, str(workspace.path), str(secret)]
+    command = [sys.executable, "-c", SWAP, *map(str, (workspace.path, outside, aside))]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as swapping:  # noqa: ASYNC220
         assert swapping.stdout is not None
         swapping.stdout.readline()
         try:
-            for _ in range(15):
+            for turn in range(TURNS):
+                for number in range(FILES):
+                    (workspace.path / f"{number}.txt").write_text(f"{turn} {number}\n")
                 workspace = await repositories.checkpoint(owner.project, workspace, "Turn", {})
         finally:
             swapping.kill()
-    assert workspace.head != workspace.base
-    blob = git(tmp_path, "hash-object", "--no-filters", str(secret))
+    assert swapping.returncode == -signal.SIGKILL
+    secret = git(tmp_path, "hash-object", "--no-filters", str(outside / "key"))
     clone = Clone.of(tmp_path / "home", owner.project.name).path
     objects = git(clone, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)")
-    assert blob not in objects.split()
+    assert secret not in objects.split()
