@@ -139,8 +139,13 @@ class Repositories(Protocol):
         """
         ...
 
-    async def changes(self, workspace: Workspace) -> tuple[tuple[FileChange, ...], tuple[str, ...]]:
-        """Files changed from base to head, and notes on what deserves a look."""
+    async def changes(
+        self, workspace: Workspace, words: str = ""
+    ) -> tuple[tuple[FileChange, ...], tuple[str, ...]]:
+        """Files changed from base to head, and notes on what deserves a look.
+
+        `words` are the task's: changed files that have nothing to do with those it names are told.
+        """
         ...
 
     async def diff(self, workspace: Workspace, path: str | None = None) -> str:

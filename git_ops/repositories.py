@@ -14,6 +14,7 @@ from git_ops import merge, pull_request, review, sweep
 from git_ops.clone import Clone
 from git_ops.notes import notes_in, notes_on
 from git_ops.owner import Owner
+from git_ops.scope import outside_of
 from git_ops.workspace import Site
 
 THREADS = 8
@@ -57,16 +58,21 @@ class Repositories:
         site = await self._site(project, workspace.path.name)
         return await self._run(site.checkpoint, message, trailers)
 
-    async def changes(self, workspace: Workspace) -> tuple[tuple[FileChange, ...], tuple[str, ...]]:
-        return await self._run(self._changes, workspace)
+    async def changes(
+        self, workspace: Workspace, words: str = ""
+    ) -> tuple[tuple[FileChange, ...], tuple[str, ...]]:
+        return await self._run(self._changes, workspace, words)
 
-    def _changes(self, workspace: Workspace) -> tuple[tuple[FileChange, ...], tuple[str, ...]]:
+    def _changes(
+        self, workspace: Workspace, words: str
+    ) -> tuple[tuple[FileChange, ...], tuple[str, ...]]:
         clone = Clone.of(self._home, workspace.project)
         files = review.changes(clone, workspace.base, workspace.head)
         text = review.diff(clone, workspace.base, workspace.head)
         commits = clone.git.text("rev-list", workspace.head, f"^{workspace.base}").split()
         noted = clone.record(workspace.path.name).notes([*commits, workspace.base])
-        return files, (*noted, *notes_on(files), *notes_in(text))
+        strange = outside_of(words, files, review.paths(clone, workspace.base)) if words else []
+        return files, (*noted, *notes_on(files), *notes_in(text), *strange)
 
     async def diff(self, workspace: Workspace, path: str | None = None) -> str:
         clone = Clone.of(self._home, workspace.project)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from core.errors import NotFound
 from core.model import FileChange
 from git_ops.clone import Clone
-from git_ops.git import shown
+from git_ops.git import fields, shown
 
 LONGEST_DIFF = 20_000_000  # bytes
 CUT_OFF = f"[The diff is longer than {LONGEST_DIFF // 1_000_000} MB; this is its beginning.]"
@@ -30,6 +30,12 @@ def changes(clone: Clone, base: str, head: str) -> tuple[FileChange, ...]:
             old = shown(old_path) if old_path is not None else None
             found.append(FileChange(shown(path), added, removed, kind, old))
     return tuple(found)
+
+
+def paths(clone: Clone, commit: str) -> list[str]:
+    """Every file of a commit."""
+    listed = ("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit)
+    return [shown(path) for path in fields(clone.git.run(*listed))]
 
 
 def _raw(part: bytes, rest: Iterator[bytes]) -> tuple[bytes, str, bytes | None]:

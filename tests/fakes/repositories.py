@@ -49,7 +49,9 @@ class MemoryRepositories:
     ) -> Workspace:
         return self._commit(workspace, self._read(workspace.path), message)
 
-    async def changes(self, workspace: Workspace) -> tuple[tuple[FileChange, ...], tuple[str, ...]]:
+    async def changes(
+        self, workspace: Workspace, words: str = ""
+    ) -> tuple[tuple[FileChange, ...], tuple[str, ...]]:
         before, after = self.commits[workspace.base], self.commits[workspace.head]
         names = sorted({*before, *after})
         return tuple(
