@@ -14,6 +14,7 @@ from typing import Any
 
 from core.engine.change import Change, change, writing
 from core.engine.parts import Parts
+from core.engine.work import words
 from core.errors import GoferError, Refused
 from core.faults import fault
 from core.model import ENDED, EventType, Project, Review, ReviewState, Task, Workspace
@@ -88,31 +89,35 @@ async def _discard(parts: Parts, project: Project, task: Task, args: Args) -> Re
 
 async def _restore(parts: Parts, project: Project, task: Task, args: Args) -> Result:
     workspace, review = _branch(task)
-    return await _reviewed(parts, review, await parts.repositories.restore(project, workspace))
+    return await _reviewed(
+        parts, task, review, await parts.repositories.restore(project, workspace)
+    )
 
 
 async def _undo(parts: Parts, project: Project, task: Task, args: Args) -> Result:
     workspace, review = _branch(task)
     undone = await parts.repositories.undo(project, workspace, args["checkpoint"])
-    return await _reviewed(parts, review, undone)
+    return await _reviewed(parts, task, review, undone)
 
 
 async def _take_in(parts: Parts, project: Project, task: Task, args: Args) -> Result:
     workspace, review = _branch(task)
-    return await _reviewed(parts, review, await parts.repositories.take_in(project, workspace))
+    return await _reviewed(
+        parts, task, review, await parts.repositories.take_in(project, workspace)
+    )
 
 
 async def _revert_files(parts: Parts, project: Project, task: Task, args: Args) -> Result:
     workspace, review = _branch(task)
     reverted = await parts.repositories.revert_files(project, workspace, args["files"])
-    return await _reviewed(parts, review, reverted)
+    return await _reviewed(parts, task, review, reverted)
 
 
-async def _reviewed(parts: Parts, review: Review, workspace: Workspace) -> Result:
+async def _reviewed(parts: Parts, task: Task, review: Review, workspace: Workspace) -> Result:
     """The branch as it is now; what the check said of an earlier head says nothing of this one."""
-    files, notes = await parts.repositories.changes(workspace)
+    files, notes = await parts.repositories.changes(workspace, words(task))
     accepted = {file.path for file in review.files if file.accepted}
-    state = ReviewState.OPEN if workspace.head != workspace.base else ReviewState.NO_CHANGE
+    state = ReviewState.OPEN if files else ReviewState.NO_CHANGE
     now = replace(
         review,
         state=state,

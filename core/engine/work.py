@@ -116,12 +116,17 @@ async def look(parts: Parts, stored: Stored, write: Write) -> Found:
     """Commit what is there and run the check over it. Raises GitError, UserError."""
     project = parts.projects.find(stored.task.project)
     workspace = await commit(parts, project, stored.task)
-    files, notes = await parts.repositories.changes(workspace)
+    files, notes = await parts.repositories.changes(workspace, words(stored.task))
     check = None
     if project.check and workspace.head != workspace.base:
         await write(lambda made: keep_commit(made, workspace))
         check = await parts.agents.execute(project.check, workspace)
     return Found(workspace, files, notes, check)
+
+
+def words(task: Task) -> str:
+    """All that the owner asked for."""
+    return "\n".join((task.instructions, *(run.prompt for run in task.runs)))
 
 
 async def commit(parts: Parts, project: Project, task: Task) -> Workspace:
@@ -170,11 +175,10 @@ async def conclude(parts: Parts, made: Change, turn: TurnEnded, found: Found) ->
 
 
 def review(stored: Stored, found: Found) -> Review:
-    changed = found.workspace.head != found.workspace.base
     old = stored.task.review
     before = stored.state.check_before
     return Review(
-        state=ReviewState.OPEN if changed else ReviewState.NO_CHANGE,
+        state=ReviewState.OPEN if found.files else ReviewState.NO_CHANGE,
         files=found.files,
         added=sum(file.added or 0 for file in found.files),
         removed=sum(file.removed or 0 for file in found.files),
@@ -197,7 +201,7 @@ async def salvage(parts: Parts, task_id: str) -> Callable[[Change], dict[str, An
     try:
         project = parts.projects.find(stored.task.project)
         workspace = await commit(parts, project, stored.task)
-        files, notes = await parts.repositories.changes(workspace)
+        files, notes = await parts.repositories.changes(workspace, words(stored.task))
     except GoferError as error:
         problem = f"What it left could not be committed: {error}"
         return lambda made: _note_problem(made, problem)
