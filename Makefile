@@ -29,10 +29,10 @@ chaos: $(VENV)/.dev
 	@$(PY) -m pytest -n 2 -m chaos $(ARGS)
 
 test-agents: $(VENV)/.dev
-	@$(PY) -m pytest -m agents tests/agents $(ARGS)
+	@$(PY) -m pytest -n 2 --dist worksteal -m agents tests/agents $(ARGS)
 
 test-agents-all: $(VENV)/.dev
-	@GOFER_TEST_AGENTS=all $(PY) -m pytest -m agents tests/agents $(ARGS)
+	@GOFER_TEST_AGENTS=all $(PY) -m pytest -n 2 --dist worksteal -m agents tests/agents $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

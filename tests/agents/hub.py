@@ -1,19 +1,30 @@
-"""A whole Gofer as its owner runs it: `gofer up` in a process of its own, driven by commands."""
+"""A whole Gofer as its owner runs it: `gofer up` in a process of its own.
+
+It is driven over the socket that the commands use: a process for each look would cost more than
+the agents do.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+
+from cli import client
 from tests.agents.installing import Cli
 
 DEADLINE_S = 90.0
@@ -22,15 +33,12 @@ Json = dict[str, Any]
 
 @dataclass
 class Hub:
-    """`environment` is all that its processes see."""
+    """`environment` is all that its processes see; `runtime` holds its sockets."""
 
     folder: Path
     environment: Mapping[str, str]
+    runtime: Path
     process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def project(self) -> Path:
-        return self.folder / "demo"
 
     def start(self) -> None:
         log = (self.folder / "hub.log").open("ab")
@@ -43,7 +51,17 @@ class Hub:
             stderr=log,
         )
         log.close()
-        self.until(lambda: self.call("tasks", check=False).returncode == 0, "the hub to answer")
+        self.until(self._answers, "the hub to answer")
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.folder / "hub.log").read_text(errors="replace")
+        with socket.socket(socket.AF_UNIX) as knock:
+            return knock.connect_ex(str(self.socket)) == 0
+
+    @property
+    def socket(self) -> Path:
+        return next(self.runtime.rglob("hub.sock"), self.runtime / "none")
 
     def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
         if self.process is not None:
@@ -51,21 +69,11 @@ class Hub:
             self.process.wait(30)
             self.process = None
 
-    def call(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "cli.main", *arguments, "--json"],
-            env=self.environment,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-        )
-        assert not check or done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
-        return done
-
-    def ask(self, *arguments: str) -> Json:
-        answer: Json = json.loads(self.call(*arguments).stdout)
-        return answer
+    def call(self, name: str, **arguments: Any) -> Any:
+        """One of `cli.hub.CALLS`. Raises UserError when it is refused."""
+        transport = httpx.HTTPTransport(uds=str(self.socket))
+        with httpx.Client(transport=transport, base_url="http://gofer", timeout=DEADLINE_S) as http:
+            return client.Hub(http).call(name, **arguments)
 
     def until(self, found: Callable[[], Any], what: str) -> Any:
         """Wait for a condition; its value once it is true."""
@@ -73,19 +81,26 @@ class Hub:
         while time.monotonic() < end:
             if result := found():
                 return result
-            time.sleep(0.1)
+            time.sleep(0.05)  # looks again for a condition, under a deadline
         log = (self.folder / "hub.log").read_text(errors="replace")[-3000:]
-        raise AssertionError(f"waited in vain for {what}\n{self.call('tasks').stdout}\n{log}")
+        raise AssertionError(f"waited in vain for {what}\n{self.call('tasks')}\n{log}")
 
     # --- tasks -----------------------------------------------------------------------------------
 
     def run(self, words: str, *steps: Json) -> str:
         script = f"{words} @@SCRIPT {json.dumps(steps)}@@"
-        task: Json = self.ask("run", script, "--project", "demo", "--agent", "real")
+        (task,) = self.call("submit", instructions=script, project="demo", agents=["real"])
         return str(task["id"])
 
     def show(self, task_id: str) -> Json:
-        return self.ask("show", task_id)
+        task: Json = self.call("task", task=task_id)
+        return task
+
+    def answer(self, task_id: str, question: Json, decision: str) -> None:
+        self.call("answer", task=task_id, request=question["request_id"], decision=decision)
+
+    def steer(self, task_id: str, words: str, *steps: Json) -> None:
+        self.call("steer", task=task_id, text=f"{words} @@SCRIPT {json.dumps(steps)}@@")
 
     def question(self, task_id: str) -> Json:
         """Wait until it asks something."""
@@ -109,13 +124,24 @@ class Hub:
         return task
 
     def events(self, task_id: str) -> list[Json]:
-        done = self.call("logs", task_id)
-        parsed = json.loads(done.stdout)
-        return list(parsed)
+        found: list[Json] = self.call("events", task=task_id)
+        return found
 
 
-def make_hub(folder: Path, cli: Cli, url: str) -> Hub:
+@contextmanager
+def make_hub(folder: Path, cli: Cli, url: str) -> Iterator[Hub]:
     """A home, a project with one commit, and `real`, the agent; not started yet."""
+    runtime = Path(tempfile.mkdtemp(prefix="gofer-hub-"))  # sockets need short paths
+    hub = Hub(folder, prepare(folder, cli, url, runtime), runtime)
+    try:
+        yield hub
+    finally:
+        hub.kill(signal.SIGTERM)
+        shutil.rmtree(runtime)
+
+
+def prepare(folder: Path, cli: Cli, url: str, runtime: Path) -> Mapping[str, str]:
+    """The hub's environment, and all that it names."""
     demo = folder / "demo"
     demo.mkdir()
     (demo / "README.md").write_text("# demo\n")
@@ -125,10 +151,12 @@ def make_hub(folder: Path, cli: Cli, url: str) -> Hub:
     agents = folder / "agents.toml"
     command = [str(cli.executable), *cli.extra_arguments(url), *cli.arguments]
     agents.write_text(definition(cli, command))
-    environment = {
+    (folder / "owner").mkdir()
+    return {
         "PATH": os.environ["PATH"],
         "HOME": str(folder / "owner"),
         "PYTHONPATH": str(Path(__file__).parents[2]),
+        "XDG_RUNTIME_DIR": str(runtime),
         "GOFER_HOME": str(folder / "home"),
         "GOFER_PROJECTS": str(demo),
         "GOFER_AGENTS": str(agents),
@@ -136,8 +164,6 @@ def make_hub(folder: Path, cli: Cli, url: str) -> Hub:
         "GOFER_MIN_FREE_MEMORY_MB": "0",
         **cli.environment(url),
     }
-    (folder / "owner").mkdir()
-    return Hub(folder, environment)
 
 
 def definition(cli: Cli, command: list[str]) -> str:

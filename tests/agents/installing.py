@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-CACHE = Path(
-    os.environ.get("GOFER_TEST_AGENTS_CACHE") or Path.home() / ".cache" / "gofer-test-agents"
-)
+CACHES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+CACHE = Path(os.environ.get("GOFER_TEST_AGENTS_CACHE") or CACHES / "gofer-test-agents")
 INSTALL_TIMEOUT_S = 600
 
 

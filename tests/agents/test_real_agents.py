@@ -14,11 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.errors import UserError
 from tests.agents.hub import Hub, make_hub
 from tests.agents.installing import chosen, install
 from tests.fakes.model_api import ModelApi
 
 pytestmark = [pytest.mark.agents, pytest.mark.timeout(900)]
+ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 OVERLOADED = {"claude": 529, "claude-acp": 529, "gemini": 503}
 
 
@@ -39,12 +41,12 @@ def agent(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def hub(agent: str, model: ModelApi, tmp_path: Path) -> Iterator[Hub]:
-    hub = make_hub(tmp_path, chosen()[agent], model.url)
-    hub.start()
-    yield hub
-    for task in hub.ask("tasks"):
-        hub.call("cancel", task["id"], check=False)  # a failed test leaves no agent behind
-    hub.kill(signal.SIGTERM)
+    with make_hub(tmp_path, chosen()[agent], model.url) as hub:
+        hub.start()
+        yield hub
+        for task in hub.call("tasks"):
+            if task["status"] not in ENDED:  # a failed test leaves no agent behind
+                hub.call("cancel", task=task["id"])
 
 
 def test_a_turn_that_writes_and_asks(hub: Hub, agent: str) -> None:
@@ -59,7 +61,7 @@ def test_a_turn_that_writes_and_asks(hub: Hub, agent: str) -> None:
         question = hub.question(task)
         assert question["kind"] != "edit", "an edit inside the work tree is not asked about"
         asked.append(f"{question['text']} {question['detail']}")
-        hub.ask("answer", task, question["request_id"], "allow")
+        hub.answer(task, question, "allow")
         taken(hub, task, question["request_id"])
     done = hub.ended(task, "COMPLETED")
     made = {"ran.txt"} if agent == "qwen" else {"made.txt", "ran.txt"}  # it wants whole paths
@@ -81,22 +83,22 @@ def taken(hub: Hub, task: str, request_id: str) -> None:
 def test_a_permission_denied(hub: Hub) -> None:
     task = hub.run("Make a file.", {"bash": "touch ran.txt"}, {"text": "Then not."})
     question = hub.question(task)
-    hub.ask("answer", task, question["request_id"], "deny")
+    hub.answer(task, question, "deny")
     done = hub.ended(task, "COMPLETED")
     assert done["review"]["state"] == "no_change"
-    again = hub.call("answer", task, question["request_id"], "allow", check=False)
-    assert again.returncode == 2
+    with pytest.raises(UserError):  # an answer is given once
+        hub.answer(task, question, "allow")
 
 
 def test_a_running_turn_is_steered(hub: Hub, agent: str) -> None:
     task = hub.run("Wait a little.", {"bash": "touch began.txt; sleep 2"}, {"text": "Waited."})
     question = hub.question(task)
-    hub.ask("answer", task, question["request_id"], "allow")
-    script = '[{"write": {"path": "steered.txt", "content": "s"}}, {"text": "Steered."}]'
-    hub.ask("steer", task, f"Also this. @@SCRIPT {script}@@")
+    hub.answer(task, question, "allow")
+    steered = {"write": {"path": "steered.txt", "content": "s"}}
+    hub.steer(task, "Also this.", steered, {"text": "Steered."})
     if agent == "codex":  # it writes files by commands, and asks
         taken(hub, task, question["request_id"])
-        hub.ask("answer", task, hub.question(task)["request_id"], "allow")
+        hub.answer(task, hub.question(task), "allow")
     done = hub.ended(task, "COMPLETED")
     assert {change["path"] for change in done["review"]["files"]} >= {"began.txt", "steered.txt"}
     assert done["answer"].endswith("Steered.")
@@ -105,9 +107,9 @@ def test_a_running_turn_is_steered(hub: Hub, agent: str) -> None:
 def test_a_cancelled_turn_leaves_no_process(hub: Hub) -> None:
     task = hub.run("Sleep.", {"bash": "touch began.txt; sleep 86399"}, {"text": "Slept."})
     question = hub.question(task)
-    hub.ask("answer", task, question["request_id"], "allow")
+    hub.answer(task, question, "allow")
     hub.until(lambda: sleeping("86399"), "the command to run")
-    assert hub.ask("cancel", task)["status"] == "CANCELLED"
+    assert hub.call("cancel", task=task)["status"] == "CANCELLED"
     assert not sleeping("86399")
 
 
@@ -126,7 +128,7 @@ def test_a_killed_hub_takes_the_question_up_again(hub: Hub) -> None:
     hub.start()
     question = hub.question(task)
     assert question["request_id"] == before["request_id"]
-    hub.ask("answer", task, question["request_id"], "allow")
+    hub.answer(task, question, "allow")
     done = hub.ended(task, "COMPLETED")
     assert [change["path"] for change in done["review"]["files"]] == ["ran.txt"]
     said = [event for event in hub.events(task) if event["payload"].get("text") == "It is made."]
@@ -140,7 +142,7 @@ def test_a_follow_up_goes_on_in_the_same_session(hub: Hub, agent: str, model: Mo
         pytest.skip("Gemini CLI 0.61 forgets a session that is loaded within the same minute")
     task = hub.run("Remember the word heron.", {"text": "I shall."})
     hub.ended(task, "COMPLETED")
-    hub.ask("steer", task, 'Which word? @@SCRIPT [{"text": "Heron."}]@@')
+    hub.steer(task, "Which word?", {"text": "Heron."})
     hub.until(lambda: len(hub.show(task)["runs"]) == 2, "a second run")
     assert hub.ended(task, "COMPLETED")["answer"].endswith("Heron.")
     conversations = [str(body) for _, body in model.requests if "Which word?" in str(body)]
