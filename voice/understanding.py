@@ -19,6 +19,7 @@ from voice.names import Naming, NewName
 from voice.new_paths import NewPath, file_form, find_paths
 from voice.sentences import Mention
 from voice.spoken import Language, Token, speech_of, tokenize
+from voice.terms import Term, find_terms
 from voice.vocabulary import Kind, Vocabulary
 
 _SEAM = re.compile(r"(?<=\w)[-_.]$")  # "fix-Update Position"
@@ -95,6 +96,7 @@ def _edits(
     naming = Naming(tokens, speech, vocabulary.value_style, file_form(vocabulary))
     new = [_of_new(name) for name in naming.find(spans)]
     names = _apart(names, new)
+    names = _apart(names, [_of_term(term) for term in find_terms(tokens, speech)])
     starts = [edit.first for edit in names]
     verbs = [_Edit(v.first, v.last, v.word) for v in find_verbs(tokens, speech, starts)]
     names = _apart(list(_self_corrected(names, tokens, speech, vocabulary)), verbs)
@@ -114,6 +116,11 @@ def _apart(first: Sequence[_Edit], second: Sequence[_Edit]) -> list[_Edit]:
 def _of_match(match: Match) -> _Edit:
     mention = Mention(match.entry.written, match.entry.kind.value)
     return _Edit(match.first, match.last, mention.written, match.confidence, match.choices, mention)
+
+
+def _of_term(term: Term) -> _Edit:
+    mention = Mention(term.written, "word")
+    return _Edit(term.first, term.last, term.written, ASKED_FOR, (), mention)
 
 
 def _of_path(path: NewPath) -> _Edit:
