@@ -22,6 +22,7 @@ from git_ops.git import Git, fields, sandboxed, shown
 Confine = Callable[[Sequence[str]], Sequence[str]]
 
 FATAL = 128  # git gave up; other failures concern single files
+UNREAD = "without a sandbox its repository is not read"
 BUNDLE = "gofer.bundle"
 BUNDLE_LIMIT = 300_000_000
 OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -129,7 +130,7 @@ def import_commits(
     Returns the new head (or `head`), and a note where the agent's commits could not be kept.
     """
     if confine is None:
-        return head, None
+        return head, _folded(UNREAD) if has_committed(work_tree, head) else None
     packed = sandboxed(
         confine, work_tree, "bundle", "create", "--quiet", f".git/{BUNDLE}", "HEAD", f"^{head}"
     )
@@ -142,6 +143,31 @@ def import_commits(
     if not clone.is_ancestor(head, tip):
         return head, _folded("it rewrote the branch")
     return tip, None
+
+
+def has_committed(work_tree: Path, head: str) -> bool:
+    """Whether the agent's branch is elsewhere, told without running git in its repository."""
+    try:
+        folder = os.open(work_tree / ".git", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        pointed = _line(folder, "HEAD")
+        at = _line(folder, pointed[5:].strip()) if pointed.startswith("ref: ") else pointed
+    finally:
+        os.close(folder)
+    return bool(OBJECT_ID.fullmatch(at)) and at != head  # none: it is where we packed it
+
+
+def _line(folder: int, name: str) -> str:
+    """The first line of a small file; empty where there is none."""
+    try:
+        found = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except (OSError, ValueError):
+        return ""
+    with os.fdopen(found, "rb") as file:
+        regular = stat.S_ISREG(os.fstat(found).st_mode)
+        return file.read(1000).decode("ascii", "replace").split("\n")[0] if regular else ""
 
 
 def _collect(work_tree: Path) -> bytes:

@@ -32,6 +32,13 @@ ADDRESS = re.compile(
     r"(?:(?:https?|ssh|git)://(?:[^/@]*@)?(?P<host>[^/:]+)(?::\d+)?/|(?:[^/@:]+@)?(?P<scp>[^/:]+):)"
     r"(?P<path>[^:].*?)(?:\.git)?/?"
 )
+REFUSED_LOGIN = re.compile(
+    rb"Authentication failed|could not read (Username|Password)|Permission denied|error: 403"
+)
+LOG_IN = (
+    " It does not accept the login that git has here. Push once at your desk, "
+    "so that git keeps the right one, then try again."
+)
 OPENED = re.compile(r"https?://\S+/(?:pull|merge_requests)/\d+")
 
 
@@ -150,7 +157,8 @@ def push(owner: Owner, record: Record, remote: Remote, branch: str, tip: str) ->
             raise Refused(
                 f"{branch} on {remote.name} was changed by someone else, so it is left alone."
             )
-        raise GitError(f"The push to {remote.name} failed: {answer.reason}")
+        hint = LOG_IN if REFUSED_LOGIN.search(answer.err) else ""
+        raise GitError(f"The push to {remote.name} failed: {answer.reason}{hint}")
     record.write("pushed", {**(record.read("pushed") or {}), remote.name: tip})
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import Refused, UserError
+from core.errors import GitError, Refused, UserError
 from core.model import Workspace
 from git_ops.pull_request import Remote
 from git_ops.repositories import Repositories
 from tests.fakes.checkout import CLEAN, Checkout, git
+from tests.fakes.git_server import http_backend
 
 DEADLINE_S = 30
 
@@ -139,6 +140,30 @@ async def test_decision_is_bound_to_the_commit_seen(
         await repositories.open_pull_request(
             owner.project, first, expected_head=first.base, title="x", body=""
         )
+
+
+async def test_push_over_http_with_a_password(
+    repositories: Repositories, owner: Checkout, tmp_path: Path
+) -> None:
+    """Against git's own http-backend; the password comes from where the owner keeps it."""
+    folder = tmp_path / "served"
+    git(tmp_path, "clone", "--quiet", "--bare", str(owner.path), str(folder / "app.git"))
+    git(folder / "app.git", "config", "http.receivepack", "true")
+    first = await saved(repositories, owner)
+    with http_backend(folder, password="right") as port:
+        owner.git("remote", "add", "origin", f"http://ada@127.0.0.1:{port}/app.git")
+        owner.git("config", "credential.helper", "!f() { echo password=wrong; }; f")
+        with pytest.raises(
+            GitError, match=r"(?i)push to origin failed.*authentication failed.*at your desk"
+        ):
+            await sent(repositories, owner, first)
+        owner.git("config", "credential.helper", "")
+        with pytest.raises(GitError, match=r"could not read Password.*Push once at your desk"):
+            await sent(repositories, owner, first)
+        owner.git("config", "--add", "credential.helper", "!f() { echo password=right; }; f")
+        told = await sent(repositories, owner, first)
+    assert "ada@" not in told
+    assert git(folder / "app.git", "rev-parse", first.branch) == first.head
 
 
 async def test_no_remote_is_said(repositories: Repositories, owner: Checkout) -> None:

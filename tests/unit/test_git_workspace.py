@@ -94,6 +94,8 @@ async def test_commits_of_the_agent_are_kept(repositories: Repositories, owner: 
         assert subjects == ["Fix it", "The agent's own", "Start"]
     else:
         assert subjects == ["Fix it", "Start"]
+        _, notes = await repositories.changes(after)
+        assert any("folded into one (without a sandbox" in note for note in notes)
     assert owner.show(f"{after.branch}:app.py") == "one"
     assert git(workspace.path, "rev-parse", "HEAD") == after.head
     (workspace.path / "more.txt").write_text("and more\n")
