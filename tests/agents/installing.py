@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 CACHES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 CACHE = Path(os.environ.get("GOFER_TEST_AGENTS_CACHE") or CACHES / "gofer-test-agents")
 INSTALL_TIMEOUT_S = 600
+START_TIMEOUT_S = 120
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,31 @@ def chosen() -> dict[str, Cli]:
     return {**FEW, **MORE} if os.environ.get("GOFER_TEST_AGENTS") == "all" else FEW
 
 
+@functools.cache
 def install(cli: Cli) -> str | None:
-    """Install it where it is not. Returns why it cannot be had, None when it is there."""
+    """Install it where it is not. Returns why it cannot be had, None when it is there and runs."""
+    return fetch(cli) or start(cli)
+
+
+def start(cli: Cli) -> str | None:
+    """Why it does not run here: the machine's Node may be too old for it."""
+    asked = [cli.executable, "--version"]
+    try:
+        done = subprocess.run(
+            asked,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=START_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{cli.program} does not start here: {error}"
+    said = (done.stderr or done.stdout).strip()[-300:]
+    return f"{cli.program} does not run here: {said}" if done.returncode else None
+
+
+def fetch(cli: Cli) -> str | None:
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f"{cli.folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
