@@ -8,7 +8,7 @@ count agreement: a phoneme that agrees adds its weight, one that does not takes 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -86,8 +86,8 @@ def align(
     order = sorted(range(len(forms)), key=lambda number: -forms[number].full)
     table = _Table([forms[number] for number in order], heard)
     for row in table.rows():
-        for rank, full in table.ending(row):
-            yield from table.fits(order[rank], rank, row, full, least_score, least_quality)
+        for fit in table.fits(row, least_score, least_quality):
+            yield replace(fit, form=order[fit.form])
 
 
 def sounds_like(tokens: Sequence[Token], name: str, least: float) -> bool:
@@ -146,20 +146,24 @@ class _Table:
         np.maximum.accumulate(reached, axis=1, out=reached)
         self.scores = reached - self.heard.added
 
-    def ending(self, row: int) -> Sequence[tuple[int, bool]]:
-        return self.ends.get(row, ())
-
-    def fits(
-        self, number: int, rank: int, row: int, full: bool, least: float, quality: float
-    ) -> Iterator[Fit]:
-        reached = self.scores[rank, self.heard.ends]
-        for place in np.flatnonzero(reached >= int(least * _SCALE) * _LOW):
-            value, last = int(reached[place]), int(place) + 1
-            score, low = (value // _LOW) / _SCALE, value % _LOW
-            first, begin = low >> _ROW_BITS, low & ((1 << _ROW_BITS) - 1)
-            most = float(self.passed[rank, row] - self.passed[rank, begin])
-            if score >= quality * most and first < last:
-                yield Fit(number, first, last, score, score / most, begin, full)
+    def fits(self, row: int, least: float, quality: float) -> Iterator[Fit]:
+        """What ends with this row's phoneme; `form` is a rank here."""
+        ending = self.ends.get(row)
+        if not ending:
+            return
+        ranks = np.array([rank for rank, _ in ending])
+        reached = self.scores[np.ix_(ranks, self.heard.ends)]
+        which, places = np.nonzero(reached >= int(least * _SCALE) * _LOW)
+        values = reached[which, places]
+        scores, low = (values // _LOW) / _SCALE, values % _LOW
+        firsts, begins = low >> _ROW_BITS, low & ((1 << _ROW_BITS) - 1)
+        most = self.passed[ranks[which], row] - self.passed[ranks[which], begins]
+        for at in np.flatnonzero((scores >= quality * most) & (firsts <= places)).tolist():
+            score, share = float(scores[at]), float(scores[at] / most[at])
+            rank, full = ending[which[at]]
+            yield Fit(
+                rank, int(firsts[at]), int(places[at]) + 1, score, share, int(begins[at]), full
+            )
 
 
 def _by_row(pairs: Iterable[tuple[int, Value]]) -> dict[int, list[Value]]:

@@ -18,7 +18,13 @@ from typing import Any
 
 from voice.sounds import sounds_of, spell
 
-LANGUAGES = ("en", "de", "es", "fr")
+LANGUAGES = tuple(
+    sorted(
+        file.name.removesuffix(".toml")
+        for file in (resources.files("voice") / "languages").iterdir()
+        if file.name.endswith(".toml")
+    )
+)
 MARK_NAMES = {"/": "slash", ".": "dot", "_": "underscore", "-": "dash", "\\": "backslash"}
 _TOKEN = re.compile(
     r"\d+"
@@ -58,10 +64,14 @@ class Language:
     def __init__(self, code: str, data: Mapping[str, Any]) -> None:
         self.code = code
         self.data = data
+        self._words: dict[tuple[str, str | None], frozenset[str]] = {}
 
     def words(self, section: str, key: str | None = None) -> frozenset[str]:
-        found = self.data[section] if key is None else self.data[section][key]
-        return frozenset(found)
+        known = self._words.get((section, key))
+        if known is None:
+            found = self.data[section] if key is None else self.data[section][key]
+            known = self._words[section, key] = frozenset(found)
+        return known
 
     def phrases(self, section: str, key: str | None = None) -> tuple[tuple[str, ...], ...]:
         """Longest first, each as its words."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from notes import Note
+from plain import plain_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,10 @@ def measures(notes: Sequence[Note], results: Mapping[str, Result]) -> dict[str, 
         )
 
     wrong = sum(
-        edits(_lower(tokens_of(note.written)), _lower(tokens_of(result.text)))
+        edits(plain_words(tokens_of(note.written)), plain_words(tokens_of(result.text)))
         for note, result in spoken
     )
-    words = sum(len(tokens_of(note.written)) for note, _ in spoken)
+    words = sum(len(plain_words(tokens_of(note.written))) for note, _ in spoken)
     return {
         "paths written exactly": exact("path"),
         "identifiers written exactly": exact("identifier"),
@@ -77,10 +78,6 @@ def measures(notes: Sequence[Note], results: Mapping[str, Result]) -> dict[str, 
         ),
         "median seconds per note": f"{statistics.median(r.seconds for _, r in spoken):5.2f}",
     }
-
-
-def _lower(words: Iterable[str]) -> list[str]:
-    return [word.lower() for word in words]
 
 
 def print_table(columns: Mapping[str, Mapping[str, str]]) -> None:

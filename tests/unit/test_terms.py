@@ -23,7 +23,7 @@ def read(heard: str, language: str = "en") -> tuple[str, str | None]:
         ),
         ("Write unit tests using the test.", "Write unit tests using the test.", None),
         ("Write tests with just one case.", "Write tests with just one case.", None),
-        ("Write tests with mocker.", "Write tests with mocha.", "mocha"),
+        ("Write tests with pit est.", "Write tests with pytest.", "pytest"),
         ("Write tests with jest.", "Write tests with jest.", "jest"),
     ],
 )
