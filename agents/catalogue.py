@@ -47,7 +47,7 @@ class Seed:
 
     at: str
     text: str
-    when: str  # an environment variable that is set, or a file that exists
+    when: str = ""  # an environment variable that is set, or a file that exists; else always
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,20 +3,16 @@
 What always holds: Gofer's own settings and the parent's GIT_* variables are never passed; of the
 owner's configuration folders only the listed login files are ever read, and none is written. Each
 agent has folders of Gofer's own, per project, so that one project's conversations are not
-another's to read. A login that was refreshed there is carried on to the other projects.
+another's to read (`logins.py` brings the logins there).
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import stat
-import time
-import uuid
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from agents import logins
 from agents.catalogue import Definition
 from core.model import Mount
 
@@ -34,8 +30,6 @@ TOOLS = (
 NEVER = ("GOFER_*", "TELEGRAM_*", "GIT_*")
 NO_SETTING = "GOFER_REHEARSAL"  # the script of the rehearsal agent
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
-LOGIN_SIZE = 1_000_000
-CLOCK_SKEW_S = 60.0
 
 
 def allowed(source: Mapping[str, str], patterns: Sequence[str] = ()) -> dict[str, str]:
@@ -54,14 +48,14 @@ def allowed(source: Mapping[str, str], patterns: Sequence[str] = ()) -> dict[str
 
 def logged_in(definition: Definition, source: Mapping[str, str]) -> bool | None:
     """None where it cannot be known: an agent may have ways to log in that are not listed."""
-    logins = [
+    files = [
         Path(folder.at).expanduser() / file
         for folder in definition.folders
         for file in folder.login
     ]
-    if any(source.get(name) for name in definition.login_env) or any(map(Path.is_file, logins)):
+    if any(source.get(name) for name in definition.login_env) or any(map(Path.is_file, files)):
         return True
-    return False if logins and definition.login_env else None
+    return False if files and definition.login_env else None
 
 
 class Folders:
@@ -94,14 +88,14 @@ class Folders:
             place = self._place(folder.at)
             place.mkdir(parents=True, exist_ok=True, mode=0o700)
             for file in folder.login:
-                self._bring_login(Path(folder.at).expanduser() / file, place / file)
+                owners, mine = Path(folder.at).expanduser() / file, place / file
+                logins.bring(owners, self._logins / place.name / file, mine)
         for seed in self._definition.seed:
-            wanted = source.get(seed.when) or (
-                "/" in seed.when and self._place(seed.when).is_file()
-            )
+            there = "/" in seed.when and self._place(seed.when).is_file()
+            wanted = not seed.when or there or source.get(seed.when)
             place = self._place(seed.at)
             if wanted and not place.exists():
-                write_private(place, seed.text.encode())
+                logins.write_private(place, seed.text.encode())
 
     def _place(self, at: str) -> Path:
         """`~/.local/share/x/auth.json` lives in `.local-share-x`'s folder, and so on."""
@@ -110,52 +104,3 @@ class Folders:
                 name = folder.at.removeprefix("~/").replace("/", "-")
                 return self._mine / name / at.removeprefix(folder.at).lstrip("/")
         return self._mine / at.removeprefix("~/")
-
-    def _bring_login(self, owners: Path, mine: Path) -> None:
-        """The newest of the owner's, the one kept here, and this project's own is used.
-
-        The owner logging in again is newer than ours; an agent's refresh is newer than either.
-        """
-        kept = self._logins / mine.parent.name / mine.name
-        newest = max((owners, kept, mine), key=changed_at)
-        content = read_plain(newest)
-        if content is None:
-            return
-        for place in (kept, mine):
-            if place != newest and read_plain(place) != content:
-                place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                write_private(place, content)
-                os.utime(place, (changed_at(newest), changed_at(newest)), follow_symlinks=False)
-
-
-def changed_at(path: Path) -> float:
-    """Seconds; 0 where there is no plain file, or one that claims to be from the future.
-
-    Agents can set such a time, and the owner's next login would never be newer.
-    """
-    try:
-        found = path.lstat()
-    except OSError:
-        return 0.0
-    believable = stat.S_ISREG(found.st_mode) and found.st_mtime <= time.time() + CLOCK_SKEW_S
-    return found.st_mtime if believable else 0.0
-
-
-def read_plain(path: Path) -> bytes | None:
-    """The content of a plain file of a login's size; agents can write some of these places."""
-    with contextlib.suppress(OSError):
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(fd, "rb") as file:
-            if stat.S_ISREG(os.fstat(fd).st_mode):
-                content = file.read(LOGIN_SIZE + 1)
-                return content if len(content) <= LOGIN_SIZE else None
-    return None
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Replace a file as a whole, without following what stands in its place."""
-    new = path.with_name(f".{uuid.uuid4().hex}.new")
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(content)
-    new.replace(path)

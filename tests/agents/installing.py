@@ -75,8 +75,7 @@ def opencode(url: str) -> Mapping[str, str]:
     provider = (
         f'{{"npm":"@ai-sdk/openai-compatible","name":"x","options":{options},"models":{models}}}'
     )
-    asks = '{"edit":"ask","bash":"ask"}'
-    config = f'{{"provider":{{"x":{provider}}},"model":"x/stand-in","permission":{asks}}}'
+    config = f'{{"provider":{{"x":{provider}}},"model":"x/stand-in"}}'
     return {"OPENCODE_CONFIG_CONTENT": config}
 
 

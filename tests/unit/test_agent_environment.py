@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from agents import catalogue, environment, toolchains
+from agents import catalogue, environment, logins, toolchains
 from agents.environment import Folders
 from core.errors import AgentError, NotInstalled, UserError
 from core.model import Mode
@@ -68,22 +70,84 @@ def test_a_login_is_brought_and_nothing_else(tmp_path: Path, owner: Path) -> Non
     assert folders.variables(mounted=False) == {"CLAUDE_CONFIG_DIR": str(mount.source)}
 
 
+def login(token: str, **more: str) -> str:
+    return json.dumps({"claudeAiOauth": {"accessToken": token, "expiresAt": 1}, **more})
+
+
 def test_a_refreshed_login_reaches_other_projects_and_never_the_owner(
     tmp_path: Path, owner: Path
 ) -> None:
     owners = owner / ".claude" / ".credentials.json"
-    change(owners, "first", 1_000)
+    change(owners, login("first"), 1_000)
     claude(tmp_path).prepare({})
     mine = claude(tmp_path).mounts()[0].source / ".credentials.json"
-    change(mine, "refreshed", 2_000)
+    change(mine, login("refreshed"), 2_000)
     claude(tmp_path).prepare({})
     claude(tmp_path, "other").prepare({})
     others = claude(tmp_path, "other").mounts()[0].source / ".credentials.json"
-    assert others.read_text() == mine.read_text() == "refreshed"
-    assert owners.read_text() == "first"
-    change(owners, "logged in again", 3_000)
+    assert others.read_text() == mine.read_text() == login("refreshed")
+    assert owners.read_text() == login("first")
+    change(owners, login("logged in again"), 3_000)
     claude(tmp_path).prepare({})
-    assert mine.read_text() == "logged in again"
+    assert mine.read_text() == login("logged in again")
+
+
+def jwt(**claims: object) -> str:
+    middle = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"e30.{middle}.signature"
+
+
+@pytest.mark.parametrize(
+    ("owners", "planted"),
+    [
+        (login("a", organizationUuid="owner"), login("b", organizationUuid="stranger")),
+        (login("a"), login("b", apiKey="sk-stranger")),
+        (login("a"), '{"apiKey": "sk-stranger"}'),
+        ('{"OPENAI_API_KEY": "sk-owner"}', '{"OPENAI_API_KEY": "sk-stranger"}'),
+        ('{"api": {"baseUrl": "https://a"}}', '{"api": {"baseUrl": "https://stranger"}}'),
+        (
+            json.dumps({"tokens": {"id_token": jwt(sub="owner")}}),
+            json.dumps({"tokens": {"id_token": jwt(sub="stranger")}}),
+        ),
+        (
+            json.dumps({"tokens": {"id_token": jwt(sub="owner")}}),
+            json.dumps({"tokens": {"id_token": "opaque"}}),
+        ),
+        (login("a"), "[" * 100_000),
+        (login("a"), "\x00 no JSON"),
+    ],
+)
+def test_a_strangers_login_does_not_reach_other_projects(
+    tmp_path: Path, owner: Path, owners: str, planted: str
+) -> None:
+    change(owner / ".claude" / ".credentials.json", owners, 1_000)
+    claude(tmp_path).prepare({})
+    mine = claude(tmp_path).mounts()[0].source / ".credentials.json"
+    change(mine, planted, 2_000)
+    claude(tmp_path).prepare({})
+    claude(tmp_path, "other").prepare({})
+    others = claude(tmp_path, "other").mounts()[0].source / ".credentials.json"
+    assert others.read_text() == mine.read_text() == owners
+
+
+def test_a_login_of_the_agents_own_stays_in_its_project(tmp_path: Path, owner: Path) -> None:
+    (owner / ".claude" / ".credentials.json").unlink()
+    claude(tmp_path).prepare({})
+    mine = claude(tmp_path).mounts()[0].source / ".credentials.json"
+    change(mine, login("planted"), 2_000)
+    claude(tmp_path).prepare({})
+    claude(tmp_path, "other").prepare({})
+    assert mine.read_text() == login("planted")
+    assert list(claude(tmp_path, "other").mounts()[0].source.iterdir()) == []
+
+
+def test_who_a_token_is_for_may_not_change(tmp_path: Path) -> None:
+    account = {"chatgpt_account_id": "1", "chatgpt_plan_type": "plus"}
+    claim = "https://api.openai.com/auth"
+    before = json.dumps({"id_token": jwt(sub="owner", **{claim: account}), "expires_at": 1})
+    upgraded = account | {"chatgpt_plan_type": "pro"}
+    after = json.dumps({"id_token": jwt(sub="owner", **{claim: upgraded}), "expires_at": 2.5})
+    assert logins.refreshes(before.encode(), after.encode())
 
 
 def test_a_login_from_the_future_does_not_outlive_the_owners_next_one(
@@ -126,6 +190,16 @@ def test_seeds_are_put_where_nothing_is(tmp_path: Path, owner: Path) -> None:
     settings.write_text("{}")
     folders.prepare({"GEMINI_API_KEY": "k"})
     assert settings.read_text() == "{}"
+
+
+def test_opencode_is_configured_to_ask(tmp_path: Path, owner: Path) -> None:
+    folders = Folders(catalogue.load(None)["opencode"], "app", tmp_path / "gofer")
+    folders.prepare({})
+    (settings,) = [
+        m.source / "opencode.json" for m in folders.mounts() if ".config" in str(m.target)
+    ]
+    permission = json.loads(settings.read_text())["permission"]
+    assert permission == {"edit": "ask", "bash": "ask", "webfetch": "ask"}
 
 
 def test_whether_it_is_logged_in(owner: Path) -> None:
