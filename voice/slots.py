@@ -128,7 +128,7 @@ def _coverage(text: str, speech: Language) -> str | None:
 def _goal(text: str, target: str | None, speech: Language) -> str:
     """What comes behind the target, without the word that leads there."""
     after = text.partition(target)[2] if target and target in text else text
-    after = after.strip(" ,.")
+    after = after.strip(" ,.?!")
     for lead in sorted(speech.data["slots"]["goal"], key=len, reverse=True):
         found = re.search(rf"(?:^|[\s,]){lead}\s+", after, re.IGNORECASE)
         if found:

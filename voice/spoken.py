@@ -11,9 +11,10 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib import resources
+from itertools import zip_longest
 from typing import Any
 
 from voice.sounds import sounds_of, spell
@@ -34,6 +35,23 @@ _TOKEN = re.compile(
     r"|(?<![^\s,])\.(?=[a-z]{1,5}\b)"  # ".ts" by itself
     r"|/(?=\w)"
 )
+SPELLED = (
+    "ts",
+    "tsx",
+    "js",
+    "jsx",
+    "py",
+    "kt",
+    "kts",
+    "md",
+    "rs",
+    "yml",
+    "css",
+    "html",
+    "cpp",
+    "cs",
+)
+_STUCK = re.compile(rf"(dot)({'|'.join(SPELLED)}|go|vue|json)|(slash)((?!e[sd]?|ing)\w\w+)", re.I)
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-zß-ÿ]+|[^\W\d_]+")
 ONES = [
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
@@ -130,7 +148,7 @@ def tokenize(raw: str, speech: Language) -> list[Token]:
                 )
             )
             last = end
-    return _say_marks(tokens, speech)
+    return _say_marks(_heard_marks(tokens, speech), speech)
 
 
 def _initials(tokens: Sequence[Token], text: str) -> bool:
@@ -141,11 +159,27 @@ def _initials(tokens: Sequence[Token], text: str) -> bool:
 def _pieces(found: re.Match[str]) -> Iterable[tuple[str, int, int]]:
     """A token, or the parts of one in camel case."""
     text = found[0]
+    stuck = _STUCK.fullmatch(text)
+    if stuck:
+        for group in (1, 2) if stuck[1] else (3, 4):
+            yield stuck[group], found.start() + stuck.start(group), found.start() + stuck.end(group)
+        return
     if not text.isalpha() or text.islower() or text.istitle() or text.isupper():
         yield text, found.start(), found.end()
         return
     for part in _CAMEL.finditer(text):
         yield part[0], found.start() + part.start(), found.start() + part.end()
+
+
+def _heard_marks(tokens: Sequence[Token], speech: Language) -> list[Token]:
+    """ "rate limit not t s": what comes before a spelled extension was a dot."""
+    misheard = speech.words("misheard_dots")
+    return [
+        replace(token, sounds=sounds_of(MARK_NAMES["."]), mark=".")
+        if token.word in misheard and after and after.word in SPELLED and not after.pause
+        else token
+        for token, after in zip_longest(tokens, tokens[1:])
+    ]
 
 
 def _say_marks(tokens: Sequence[Token], speech: Language) -> list[Token]:

@@ -56,6 +56,9 @@ def written(heard: str, *, recent: tuple[str, ...] = (), language: str = "en") -
         ("What does get user by ID return?", "What does get_user_by_id return?"),
         ("The checkout form component flickers.", "The CheckoutForm component flickers."),
         ("The session to mount MS constant is low.", "The SESSION_TIMEOUT_MS constant is low."),
+        ("Look at tax rates dotpy, please.", "Look at api/tax_rates.py, please."),
+        ("Look at tax rates not py now.", "Look at api/tax_rates.py now."),
+        ("Fix src slashutils slash validation.ts.", "Fix src/utils/validation.ts."),
         ("I think parse row is too slow.", "I think parse_row is too slow."),
         (
             "Tell me the difference between get user by id and parse row.",
@@ -84,6 +87,7 @@ def test_what_was_heard_is_written_as_the_repository_has_it(heard: str, expected
         "The index of the book is too long.",
         "I think the price tag is too small.",
         "Log in is slow today.",
+        "He slashed the prices, not the quality.",
         "He is in session with the board right now.",
     ],
 )

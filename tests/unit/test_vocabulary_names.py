@@ -27,6 +27,8 @@ PYTHON = Vocabulary.of_paths([TrackedFile("app/main.py", "1")])
         ("Add an m-called parcel size.", "Add an m-called ParcelSize."),
         ("Add snake case customs code to the table.", "Add customs_code to the table."),
         ("Add a function called clip rows and call it before each step.", "it before each step."),
+        ("Build a component name price badge.", "Build a component name PriceBadge."),
+        ("The component name is wrong.", "The component name is wrong."),
         ("Use a snake case name for it.", "Use a snake case name for it."),
     ],
 )
