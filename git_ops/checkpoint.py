@@ -89,6 +89,8 @@ def _add_copies(git: Git, paths: Sequence[bytes]) -> list[str]:
     added = literally.call("add", *options, stdin=_listed(paths))
     if b"invalid path" in added.err:
         raise UnsafeRepository(f"A file name would harm a repository: {added.reason}")
+    if added.status == FATAL and b"encoded as" in added.err:
+        raise UnsafeRepository(f"The attributes make files unreadable: {added.reason}")
     if added.status == FATAL:
         raise GitError(f"The files could not be committed: {added.reason}")
     return [f"Not everything could be committed: {added.reason}"] if added.status else []

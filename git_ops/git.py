@@ -232,3 +232,10 @@ def fields(output: bytes) -> list[bytes]:
 def shown(path: bytes) -> str:
     """A path as people and JSON see it: UTF-8, other bytes as `\\xNN`."""
     return path.decode("utf-8", "backslashreplace")
+
+
+def plain(text: str) -> str:
+    """Text that cannot draw on a screen or turn its own letters round."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.model import FileChange
+from git_ops.git import plain
 from git_ops.review import CUT_OFF
 
 SHOWN = 5  # file names in one note
@@ -90,7 +91,8 @@ def notes_on(files: Sequence[FileChange]) -> list[str]:
         hits = [file.path for file in files if _applies(rule, file)]
         if hits:
             notes.append(f"{rule.words}: {listed(hits)}.")
-    return notes
+    masked = [file.path for file in files if not file.path.isprintable()]
+    return [*notes, f"Names that look like others: {listed(masked)}."] if masked else notes
 
 
 def _applies(rule: Rule, file: FileChange) -> bool:
@@ -140,4 +142,4 @@ def leads_out(path: str, target: str) -> bool:
 
 def listed(paths: Sequence[str]) -> str:
     more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-    return ", ".join(paths[:SHOWN]) + more
+    return ", ".join(map(plain, paths[:SHOWN])) + more

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from core.errors import NotFound
 from core.model import FileChange
 from git_ops.clone import Clone
-from git_ops.git import fields, shown
+from git_ops.git import fields, plain, shown
 
 LONGEST_DIFF = 20_000_000  # bytes
 CUT_OFF = f"[The diff is longer than {LONGEST_DIFF // 1_000_000} MB; this is its beginning.]"
@@ -93,4 +93,4 @@ def checkpoints(clone: Clone, base: str, head: str) -> list[tuple[str, str]]:
     based = ("log", "-1", "--no-show-signature", "--format=%H%x00%s", base)
     lines = [line for ask in (listed, based) for line in clone.git.run(*ask).splitlines()]
     split = (line.partition(b"\0") for line in lines)
-    return [(commit.decode(), shown(subject)) for commit, _, subject in split]
+    return [(commit.decode(), plain(shown(subject))) for commit, _, subject in split]
