@@ -11,6 +11,7 @@ heard again in the full window, and the word error rate against what was spoken.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import statistics
 import sys
@@ -94,6 +95,7 @@ def ours(folder: Path, setting: str, value: int) -> Way:
 
 
 def main() -> None:
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime is loaded by the first note
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="tiny.en")
     parser.add_argument("--set", choices=SETS, default="window")

@@ -44,6 +44,21 @@ def music(seconds: float) -> bytes:
     return wav(0.3 * fading * np.sin(2 * np.pi * tone * time))
 
 
+def band(seconds: float) -> bytes:
+    """Held chords with overtones, a bass and a drum on each beat."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    root = np.choose((time / 2).astype(int) % 4, [220.0, 174.6, 261.6, 196.0])
+    chord = sum(
+        np.sin(2 * np.pi * root * step * overtone * time) / overtone
+        for step in (1.0, 1.26, 1.5)
+        for overtone in (1, 2, 3)
+    )
+    bass = np.sin(np.pi * root * time / 2)
+    hiss = np.random.default_rng(2).standard_normal(time.size)
+    drum = np.exp(-30 * (time % 0.5)) * hiss
+    return wav(0.06 * chord + 0.15 * bass + 0.3 * drum)
+
+
 def broken(count: int, seed: int = 0) -> Iterator[tuple[str, bytes]]:
     """File names and contents, as many as asked for, the same for the same seed."""
     chance = random.Random(seed)

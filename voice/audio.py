@@ -42,6 +42,8 @@ def read(path: Path) -> Samples:
 
 def _check(path: Path) -> None:
     """Refuse what need not be opened."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder. Name the recordings in it.")
     if not path.is_file():  # a pipe or device would block for ever
         raise UserError(f"There is no file {path}.")
     size = path.stat().st_size

@@ -75,6 +75,6 @@ async def compare(
     folder = await asyncio.to_thread(resolve, model, cache, lambda _done: None)
     plain = await asyncio.to_thread(Plain, folder)
     for file in files:
+        heard = await hearing.hear(file, project=project, language=language)  # refuses what is bad
         text, seconds = await asyncio.to_thread(plain.hear, file, language)
-        heard = await hearing.hear(file, project=project, language=language)
         yield Comparison(file, text, seconds, heard)

@@ -15,13 +15,13 @@ from core.hearing import Heard, HeardWord
 from core.model import Project
 from voice.corrections import Corrections
 from voice.listener import HEARING_S, Listener, Model
+from voice.spoken import LANGUAGES
 from voice.understanding import Understood, understand
 from voice.vocabularies import Sources, Vocabularies
 from voice.vocabulary import Vocabulary
 
 IDLE_S = 600.0
 FOREIGN_LOGPROB = -0.9  # an English-only model is that unsure of other languages, seldom of its own
-USUAL = ("en", "de", "es", "fr")  # languages taken when the sound alone does not decide
 
 
 class Transcriber:
@@ -73,7 +73,7 @@ class Transcriber:
         request = {
             "audio": str(audio),
             "language": spoken[0] if len(spoken) == 1 else None,
-            "usual": spoken or USUAL,
+            "usual": spoken or LANGUAGES,
         }
         found, model = await self._listener.hear(request, on_progress or _ignore)
         text: str = found["text"]

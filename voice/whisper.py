@@ -17,6 +17,7 @@ from pathlib import Path
 import ctranslate2
 import numpy as np
 from faster_whisper import WhisperModel
+from faster_whisper.tokenizer import _LANGUAGE_CODES as LANGUAGES
 from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens, merge_punctuations
 from numpy.typing import NDArray
@@ -36,6 +37,8 @@ MARGIN = 400  # frames of padding behind the sound; with less, notes come out re
 LEAST_FRAMES = 400
 BEAM = 5
 TOKENS_PER_S = 8  # fast speech takes about five
+MOST_TOKENS = 200  # of one piece: what is left of the decoder's 448 beside a prompt, and then some
+WARMER = (0.0, 0.3, 0.6)  # more tries make nonsense of noise, for half a minute
 # Said to have been heard before the note, so that code is expected; measured to lower word errors
 # by a tenth to a fifth. It is English, and would pull other languages there.
 PROMPTS = {"en": "Fix the bug in src/utils/date.ts. Add a function called parse row to main.py."}
@@ -74,6 +77,7 @@ class Whisper:
         on_progress: Callable[[float], None],
     ) -> Transcript:
         """`language` None: found from the sound, in favour of the `usual` ones."""
+        self._check(language)
         heard: list[Passage] = []
         words: list[HeardWord] = []
         reheard = 0
@@ -94,6 +98,13 @@ class Whisper:
             logprob=min((passage.logprob for passage in heard), default=0.0),
             reheard=reheard,
         )
+
+    def _check(self, language: str | None) -> None:
+        """Raises UserError for a language that Whisper does not know."""
+        if language is not None and language not in LANGUAGES and not self.english_only:
+            raise UserError(
+                f"Whisper knows no language {language!r}. Most have two letters: en, de, es, fr."
+            )
 
     def hear_piece(
         self, piece: Piece, language: str | None, usual: Sequence[str]
@@ -173,6 +184,8 @@ class Whisper:
             beam_size=BEAM,
             condition_on_previous_text=False,
             word_timestamps=True,
+            temperature=WARMER,
+            max_new_tokens=min(20 + round(TOKENS_PER_S * piece.seconds), MOST_TOKENS),
         )
         segments = list(found)
         return Passage(

@@ -67,9 +67,11 @@ def test_what_is_no_sound_is_refused_by_name(tmp_path: Path, content: bytes) -> 
 def test_a_missing_file_and_a_pipe_are_refused(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.ogg"
     os.mkfifo(pipe)
-    for path in (tmp_path / "none.ogg", pipe, tmp_path):
+    for path in (tmp_path / "none.ogg", pipe):
         with pytest.raises(UserError, match="There is no file"):
             audio.read(path)
+    with pytest.raises(UserError, match="is a folder"):
+        audio.read(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,9 @@ async def test_a_note_about_a_file_of_the_repository(hearing: Transcriber) -> No
     assert " ".join(word.word for word in heard.words) == heard.raw_text
 
 
-@pytest.mark.parametrize("sound", [recordings.silence, recordings.noise, recordings.music])
+@pytest.mark.parametrize(
+    "sound", [recordings.silence, recordings.noise, recordings.music, recordings.band]
+)
 async def test_where_nobody_speaks_nothing_is_heard(
     hearing: Transcriber, tmp_path: Path, sound: Callable[[float], bytes]
 ) -> None:

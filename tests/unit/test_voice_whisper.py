@@ -1,0 +1,57 @@
+"""The model itself, on this machine: which device is taken, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ctranslate2
+import numpy as np
+import pytest
+
+from core.errors import UserError
+from voice import models
+from voice.audio import RATE
+from voice.speech import Piece, Span
+from voice.spoken import LANGUAGES
+from voice.whisper import TOKENS_PER_S, open_model
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    found = models.find("tiny.en", tmp_path)
+    assert found
+    return found
+
+
+@pytest.mark.skipif(ctranslate2.get_cuda_device_count() > 0, reason="there is a card here")
+def test_a_card_that_fails_at_the_first_use_gives_way_to_the_processor(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver counts a card; whatever is tried on it fails for real."""
+    monkeypatch.setattr(ctranslate2, "get_cuda_device_count", lambda: 1)
+    whisper = open_model(folder, "auto")
+    assert whisper.device == "cpu"
+    silence = np.zeros(RATE, np.float32)
+    heard = whisper.hear(silence, language=None, usual=("en",), on_progress=lambda _: None)
+    assert heard.text == ""
+
+
+def test_the_languages_are_those_that_there_is_data_for() -> None:
+    assert {"en", "de", "es", "fr"} <= set(LANGUAGES)
+
+
+def test_a_language_that_whisper_does_not_know_is_refused_in_words(folder: Path) -> None:
+    whisper = open_model(folder, "cpu")
+    whisper.english_only = False  # as a multilingual model would be
+    silence = np.zeros(RATE, np.float32)
+    with pytest.raises(UserError, match="no language 'klingon'"):
+        whisper.hear(silence, language="klingon", usual=(), on_progress=lambda _: None)
+
+
+def test_the_full_window_ends_too(folder: Path) -> None:
+    """Warmer and warmer tries over noise took half a minute."""
+    rng = np.random.default_rng(3)
+    noise = (0.3 * rng.standard_normal(6 * RATE)).astype(np.float32)
+    whisper = open_model(folder, "cpu")
+    passage = whisper._hear_in_full(Piece(noise, (Span(0, noise.size),)), "en")
+    assert len(passage.text.split()) < 6 * TOKENS_PER_S + 20
