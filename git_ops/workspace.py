@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from core.errors import GitError, NotFound, Refused
 from core.model import Project, Workspace
-from git_ops import checkpoint, merge, worktree
+from git_ops import checkpoint, inside, merge, worktree
 from git_ops.checkpoint import Confine
 from git_ops.clone import Clone, Origin, Record, folder_name
 from git_ops.owner import Owner
@@ -94,6 +94,7 @@ class Site:
             worktree.write_excludes(self.record, self.project, self.owner)
             tip = self.clone.tip_of(origin.branch)
             worktree.build(self.clone, self.record, self.path, origin, tip, self.owner)
+            inside.remember(worktree.look(self.clone, self.record, self.path), self.record)
             worktree.furnish(self.project, self.path, confined=self.sandboxed is not None)
             self.record.forget("switch")
             self.record.write("ready", {})
@@ -163,6 +164,7 @@ class Site:
         if tip != head:
             with self.clone.lock():
                 self.clone.move(f"refs/heads/{origin.branch}", tip, head)
+        notes += inside.keep(git, self.clone, self.record, origin.branch, self.owner.identity())
         if strange:
             notes.append(f"The agent rigged its own repository ({', '.join(strange)}): {UNUSED}.")
         for note in (folded, *notes):

@@ -18,7 +18,7 @@ from core.model import Workspace
 from git_ops.clone import folder_name
 from git_ops.repositories import Repositories
 from git_ops.workspace import branch_name
-from tests.fakes.checkout import Checkout, git
+from tests.fakes.checkout import Checkout, git, in_bubblewrap
 
 
 @pytest.fixture
@@ -301,7 +301,11 @@ async def test_owner_without_a_name(repositories: Repositories, owner: Checkout)
 
 
 @pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
-async def test_large_files(repositories: Repositories, owner: Checkout) -> None:
+@pytest.mark.parametrize("confined", [True, False])
+async def test_large_files(owner: Checkout, tmp_path: Path, confined: bool) -> None:
+    if confined and shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
+    repositories = Repositories(tmp_path / "home", in_bubblewrap if confined else None)
     owner.git("lfs", "install", "--local")
     owner.git("lfs", "track", "*.bin")
     owner.put("big.bin", "big\n" * 1000)
@@ -318,6 +322,11 @@ async def test_large_files(repositories: Repositories, owner: Checkout) -> None:
     (workspace.path / "new.bin").write_text("new\n" * 1000)
     after = await repositories.checkpoint(owner.project, workspace, "Turn", {})
     assert owner.show(f"{after.head}:big.bin").startswith("version https://git-lfs")
+    back = await repositories.undo(owner.project, after, None)
+    assert (workspace.path / "big.bin").read_text() == "big\n" * 1000
+    assert not (workspace.path / "new.bin").exists()
+    assert await repositories.undo(owner.project, back, after.head) == after
+    assert (workspace.path / "big.bin").read_text() == "bigger\n" * 1000
     await repositories.merge(
         owner.project, after, expected_head=after.head, how="merge", message="Land"
     )
@@ -348,6 +357,32 @@ async def test_settings_of_large_files_in_the_repository_run_nothing(
     )
     assert not canary.exists()
     assert not (tmp_path / "store").exists()
+
+
+async def test_changes_inside_a_submodule_are_kept_and_told(
+    repositories: Repositories, owner: Checkout, tmp_path: Path
+) -> None:
+    library = Checkout.make(tmp_path / "library")
+    library.put("lib.py")
+    library.put("deep/er.py")
+    library.commit()
+    owner.git("-c", "protocol.file.allow=always", "submodule", "add", str(library.path), "lib")
+    owner.commit("A submodule")
+    workspace = await repositories.prepare(owner.project, "abcd1234", "x", base=None)
+    (workspace.path / "work.txt").write_text("work\n")
+    first = await repositories.checkpoint(owner.project, workspace, "Turn", {})
+    assert (await repositories.changes(first))[1] == ()
+    (workspace.path / "lib/lib.py").write_text("changed\n")
+    (workspace.path / "lib/deep/new.py").write_text("new\n")
+    after = await repositories.checkpoint(owner.project, first, "Turn", {})
+    assert after.head == first.head
+    (note,) = (await repositories.changes(after))[1]
+    assert "inside the submodule lib are not on the branch" in note
+    ref, clone = note.rstrip(".").split(" kept as ")[1].split(" in ")
+    await repositories.discard(owner.project, after)
+    assert git(Path(clone), "show", f"{ref}:lib.py") == "changed"
+    assert git(Path(clone), "show", f"{ref}:deep/new.py") == "new"
+    assert git(Path(clone), "show", f"{ref}:deep/er.py") == "content"
 
 
 async def test_owner_moved_the_branch(repositories: Repositories, owner: Checkout) -> None:
