@@ -75,9 +75,13 @@ class Transcriber:
             "language": spoken[0] if len(spoken) == 1 else None,
             "usual": spoken or LANGUAGES,
         }
-        found, model = await self._listener.hear(request, on_progress or _ignore)
+        (found, model), vocabulary = await asyncio.gather(  # a large project's names take a second
+            self._listener.hear(request, on_progress or _ignore), self._vocabulary(project)
+        )
         text: str = found["text"]
-        understood = await self._understand(text, project, found["language"], recent_files)
+        understood = await self._understand(
+            text, vocabulary, project, found["language"], recent_files
+        )
         return Heard(
             text=understood.text,
             raw_text=text,
@@ -95,7 +99,8 @@ class Transcriber:
         self, text: str, *, project: Project | None = None, recent_files: Sequence[str] = ()
     ) -> Heard:
         started = time.monotonic()
-        understood = await self._understand(text, project, None, recent_files)
+        vocabulary = await self._vocabulary(project)
+        understood = await self._understand(text, vocabulary, project, None, recent_files)
         return Heard(
             text=understood.text,
             raw_text=text,
@@ -119,9 +124,13 @@ class Transcriber:
         await self._listener.close()
 
     async def _understand(
-        self, text: str, project: Project | None, language: str | None, recent: Sequence[str]
+        self,
+        text: str,
+        vocabulary: Vocabulary,
+        project: Project | None,
+        language: str | None,
+        recent: Sequence[str],
     ) -> Understood:
-        vocabulary = await self._vocabulary(project)
         corrections = self._corrections.of(project.name) if project else {}
         return await asyncio.to_thread(
             understand,

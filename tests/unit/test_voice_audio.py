@@ -58,6 +58,30 @@ def test_phones_formats_become_mono_at_16_khz(
     assert 0.1 < np.abs(samples).max() <= 1
 
 
+def test_the_sound_of_a_video_note_is_heard(tmp_path: Path) -> None:
+    """What Telegram sends as a round video: MP4 with pictures first."""
+    path = tmp_path / "round.mp4"
+    with av.open(str(path), "w") as out:
+        pictures = out.add_stream("mpeg4", rate=10)
+        pictures.width = pictures.height = 64
+        sound = out.add_stream("aac", rate=48_000, layout="mono")
+        black = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+        for _ in range(10):
+            out.mux(pictures.encode(black))
+        out.mux(pictures.encode(None))
+        tone = (0.2 * np.sin(np.arange(48_000) / 17)).astype(np.float32).reshape(1, -1)
+        for start in range(0, 48_000, 1_024):
+            frame = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(tone[:, start : start + 1_024]), format="fltp", layout="mono"
+            )
+            frame.sample_rate = 48_000
+            out.mux(sound.encode(frame))
+        out.mux(sound.encode(None))
+    samples = audio.read(path)
+    assert samples.size / audio.RATE == pytest.approx(1, abs=0.15)
+    assert np.abs(samples).max() > 0.05
+
+
 @pytest.mark.parametrize("content", [b"", b"hello", b"OggS", b"\0" * 5_000])
 def test_what_is_no_sound_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(UserError, match=r"note\.ogg cannot be heard"):

@@ -69,7 +69,8 @@ async def test_a_note_about_a_file_of_the_repository(hearing: Transcriber) -> No
     progress: list[float] = []
     heard = await hearing.hear(DEMO_NOTE, project=SHOP, on_progress=progress.append)
     assert "src/cart.py" in heard.text
-    assert "cart" in heard.raw_text and heard.raw_text != heard.text
+    assert "cart" in heard.raw_text
+    assert heard.raw_text != heard.text
     assert heard.intent.template == "bug_fix"
     assert heard.intent.slots["file"] == "src/cart.py"
     assert heard.language == "en"
