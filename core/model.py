@@ -352,6 +352,7 @@ class Question:
     expires_at: datetime
     detail: str = ""
     kind: str | None = None  # ToolKind of a permission, None for a question in words
+    command: str | None = None  # the shell command that would run, where known
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,13 @@ class Agents(Protocol):
 class Repositories(Protocol):
     """Implemented by `git_ops.repositories.Repositories`. Errors: GitError and UserError."""
 
+    async def require_base(self, project: Project, base: str | None) -> None:
+        """Raises UserError for a folder that is no repository, has no commit, or an unknown base.
+
+        `base` None: the checked-out branch's head.
+        """
+        ...
+
     async def prepare(
         self,
         project: Project,

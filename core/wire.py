@@ -64,6 +64,7 @@ def question_json(question: Question) -> dict[str, Any]:
         "text": question.text,
         "detail": question.detail,
         "kind": question.kind,
+        "command": question.command,
         "options": list(question.options),
         "expires_at": time_json(question.expires_at),
     }

@@ -40,6 +40,11 @@ class Repositories:
         # a pool of our own: waiting for a lock must not hold up name look-ups and the like
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="git")
 
+    async def require_base(self, project: Project, base: str | None) -> None:
+        name = base or "HEAD"
+        if name != "HEAD" or not has_commit(project.path):
+            await self._run(lambda: Owner.at(project.path).resolve(name))
+
     async def prepare(
         self,
         project: Project,
@@ -160,3 +165,13 @@ class Repositories:
     async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, partial(function, *args, **kwargs))
+
+
+def has_commit(repository: Path) -> bool:
+    """Whether its branch has one for certain, told without running git. False: git has to say."""
+    try:
+        head = (repository / ".git" / "HEAD").read_text().strip()
+    except (OSError, ValueError):
+        return False
+    reference = head.removeprefix("ref: ")
+    return head != reference and (repository / ".git" / reference).is_file()

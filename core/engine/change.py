@@ -11,7 +11,7 @@ import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -91,6 +91,20 @@ class Change:
         self._events.append(event)
         return self.seq
 
+    def complain(self, trouble: Failure) -> None:
+        """The agent says that something went wrong."""
+        trouble = replace(trouble, message=clean(trouble.message))
+        self.log(EventType.ERROR, "error", **asdict(trouble))
+        self.set_run_state(trouble=trouble)
+
+    def fail(self, failure: Failure) -> Failure:
+        """Something went wrong; said once, when the agent's own complaint was the same."""
+        failure = replace(failure, message=clean(failure.message))
+        if failure != self.stored.run_state.trouble:
+            self.log(EventType.ERROR, "error", **asdict(failure))
+        self.set_run_state(trouble=None)
+        return failure
+
     def notify(self, kind: str, **payload: Any) -> None:
         """Tell the task's destinations. The task itself is added as it will be stored."""
         self._deliveries.append((kind, payload))
@@ -111,8 +125,7 @@ class Change:
         """End the run, and with it the task until somebody follows up."""
         assert self.run.outcome is None
         if error is not None:
-            error = replace(error, message=redact(error.message))
-            self.log(EventType.ERROR, "error", message=error.message, recoverable=error.recoverable)
+            error = self.fail(error)
         self.move(_STATUS_OF[outcome])
         self.set(question=None, error=error, **fields)
         self.set_state(cancel_by=None)

@@ -53,6 +53,7 @@ class Life:
     def __init__(self, parts: Parts, task_id: str) -> None:
         self.task_id = task_id
         self._parts = parts
+        self._run_id: str | None = None
         self._agent: AgentRun | None = None
         self._reports: asyncio.Queue[Batch | Exception | None] = asyncio.Queue(QUEUED_BATCHES)
         self._pump: asyncio.Task[None] | None = None
@@ -85,6 +86,7 @@ class Life:
 
     async def _live(self, attach: bool) -> None:
         stored = await self._load()
+        self._run_id = stored.run.id
         if stored.task.status not in ACTIVE or (attach and not await self._attach(stored)):
             return
         try:
@@ -260,7 +262,7 @@ class Life:
             await self._agent.stop()
 
     async def _end(self, outcome: Outcome, failure: Failure | None) -> None:
-        await end(self._parts, self.task_id, outcome, failure)
+        await end(self._parts, self.task_id, outcome, failure, run_id=self._run_id)
 
     # --- the store -------------------------------------------------------------------------------
 
@@ -285,13 +287,29 @@ class Life:
                 await agent.detach()
 
 
-async def end(parts: Parts, task_id: str, outcome: Outcome, failure: Failure | None) -> None:
-    """End a run that did not succeed, with whatever it left committed for a look."""
+async def end(
+    parts: Parts,
+    task_id: str,
+    outcome: Outcome,
+    failure: Failure | None,
+    *,
+    run_id: str | None = None,
+) -> None:
+    """End a run that did not succeed, with whatever it left committed for a look.
+
+    Nothing happens when it has ended, and a later one than `run_id` may be waiting already.
+    """
+    run = (await tasks.load(parts.database.read, task_id)).run
+    if run.outcome is not None or run_id not in (None, run.id):
+        return
     note = await work.salvage(parts, task_id)
 
-    def finish(made: Change) -> None:
-        if made.run.outcome is None:
-            made.end(outcome, error=failure, **note(made))
+    async def finish(made: Change) -> None:
+        if made.run.outcome is not None or made.run.id != run.id:
+            return
+        if outcome is Outcome.FAILED:
+            await turns.tell_again(made)
+        made.end(outcome, error=failure, **note(made))
 
     await write_until_done(parts, task_id, finish)
 

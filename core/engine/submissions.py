@@ -61,6 +61,8 @@ async def _tasks(parts: Parts, submission: Submission) -> list[Stored]:
         )
     for agent in agents:
         await parts.agents.require(agent)
+    if submission.base is not None or submission.after is None:
+        await parts.repositories.require_base(project, submission.base or project.base)
     prompt = parts.templates.render(
         submission.template, submission.instructions, submission.arguments
     )

@@ -23,6 +23,7 @@ from core.model import (
     SessionStarted,
     Status,
     Told,
+    Trouble,
     TurnEnded,
     Usage,
 )
@@ -88,9 +89,22 @@ async def record(parts: Parts, made: Change, events: Iterable[AgentEvent], posit
 async def _told(made: Change, message_id: str) -> None:
     turn = made.stored.run_state.turn
     if turn is None or turn.outcome is Outcome.SUCCEEDED:
-        await mail.mark_message_told(made.tx, message_id, made.now)
+        await _tell(made, message_id)
         made.set_run_state(turn=None)
     # what came behind any other end is stopped with the process, and told to the next one
+
+
+async def _tell(made: Change, message_id: str) -> None:
+    await mail.mark_message_told(made.tx, message_id, made.now)
+    made.set_run_state(told=(*made.stored.run_state.told, message_id))
+
+
+async def tell_again(made: Change) -> None:
+    """What the process took in and may not have acted on: its successor is told it once more."""
+    state = made.stored.run_state
+    first = state.heard if state.session else 0  # without a session it forgets all
+    await mail.mark_messages_untold(made.tx, state.told[first:])
+    made.set_run_state(told=state.told[:first], heard=first)
 
 
 async def _turn_ended(made: Change, turn: TurnEnded) -> None:
@@ -99,6 +113,7 @@ async def _turn_ended(made: Change, turn: TurnEnded) -> None:
     made.set_run_state(turn=TurnEnded(turn.outcome, text, turn.transient))
     if turn.outcome is Outcome.SUCCEEDED:
         made.set(answer=text or made.task.answer)
+        made.set_run_state(heard=len(made.stored.run_state.told))
 
 
 def _log(made: Change, event: AgentEvent) -> None:
@@ -106,6 +121,9 @@ def _log(made: Change, event: AgentEvent) -> None:
     if found is None:
         return
     type_, kind, payload = found
+    if isinstance(event, Trouble):
+        made.complain(Failure(event.message, event.transient))
+        return
     if type_ is not EventType.OUTPUT:
         made.log(type_, kind, **payload)
         return
@@ -144,7 +162,8 @@ async def again(made: Change, message: str, retry_after_s: float | None) -> bool
     first, longest = RETRY_S
     delay = min(max(first * 2.0 ** (retries - 1), retry_after_s or 0), longest)
     await questions.withdraw(made)
-    made.log(EventType.ERROR, "error", message=message, recoverable=True)
+    await tell_again(made)
+    made.fail(Failure(message, recoverable=True))
     made.log(EventType.PROGRESS, "retry", attempt=retries, delay_s=delay, message=message)
     if made.stored.run_state.started:
         next_process(made, GO_ON if made.stored.run_state.session else None)
@@ -159,6 +178,7 @@ async def interrupted(made: Change) -> None:
     if made.task.status not in ACTIVE or state.turn is not None:
         return  # what is behind a turn needs no agent
     await questions.withdraw(made)
+    await tell_again(made)
     if state.started:
         next_process(made, GO_ON if state.session else None)
     made.move(Status.QUEUED)
@@ -172,7 +192,7 @@ async def carry_on(made: Change) -> None:
         texts.insert(0, made.run.prompt)
     next_process(made, "\n\n".join(texts))
     for message in messages:
-        await mail.mark_message_told(made.tx, message.id, made.now)
+        await _tell(made, message.id)
     made.move(Status.EXECUTING)
 
 

@@ -88,12 +88,13 @@ async def report(parts: Parts, task: Task | None) -> str:
 def _task_report(task: Task) -> str:
     tokens = sum((run.tokens for run in task.runs), Tokens())
     cost = sum(run.cost_usd for run in task.runs)
+    runs = "1 run" if len(task.runs) == 1 else f"{len(task.runs)} runs"
     lines = [
         f"# {task.title}",
         "",
         f"- Task `{task.id}`: {task.status}",
         f"- Project {task.project}, agent {task.agent}, branch `{task.branch or 'none yet'}`",
-        f"- {len(task.runs)} runs, ${cost:.2f}, {tokens.input} tokens in, {tokens.output} out",
+        f"- {runs}, ${cost:.2f}, {tokens.input} tokens in, {tokens.output} out",
     ]
     if task.error:
         lines.append(f"- Error: {task.error.message}")

@@ -49,6 +49,7 @@ class Asked:
             options=request.options,
             expires_at=self.expires_at,
             detail=request.detail or request.command or "",
+            command=request.command,
             kind=request.kind.value if request.kind else None,
         )
 
@@ -81,6 +82,13 @@ async def untold_messages(rows: Rows, task_id: str) -> Sequence[Message]:
 
 async def mark_message_told(tx: Transaction, message_id: str, at: datetime) -> None:
     await tx.execute("UPDATE messages SET told_at = ? WHERE id = ?", (at.timestamp(), message_id))
+
+
+async def mark_messages_untold(tx: Transaction, message_ids: Sequence[str]) -> None:
+    """They may be told again."""
+    await tx.execute_many(
+        "UPDATE messages SET told_at = NULL WHERE id = ?", [(one,) for one in message_ids]
+    )
 
 
 def _message(row: sqlite3.Row) -> Message:

@@ -60,6 +60,9 @@ class RunState:
     retries: int = 0  # passing failures so far
     fixes: int = 0  # turns spent on a failed check
     stored_output: int = 0  # characters of output events
+    told: tuple[str, ...] = ()  # messages that processes of this run took in
+    heard: int = 0  # so many of these are behind a turn that ended well
+    trouble: Failure | None = None  # what the agent complained of last
     turn: TurnEnded | None = None  # how the last turn ended, while its work is being looked at
     ended: ProcessEnded | None = None  # how this process ended
 

@@ -48,6 +48,7 @@ class Agent:
         self.resting = False
         self.may_end = asyncio.Event()  # clear it, and `finish` waits
         self.may_end.set()
+        self.cannot_end: Exception | None = None  # what `finish` raises then
         self.over = False
         self.changed = asyncio.Condition()
         self._heard = 0
@@ -183,6 +184,8 @@ class ScriptedRun:
 
     async def finish(self) -> None:
         await self._agent.may_end.wait()
+        if self._agent.cannot_end is not None:
+            raise self._agent.cannot_end
         await self._agent.kill("exited")
 
     async def stop(self, grace_s: float = 5.0) -> None:

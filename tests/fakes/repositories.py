@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha1
 from pathlib import Path
 
-from core.errors import MergeConflict, Refused
+from core.errors import MergeConflict, Refused, UserError
 from core.model import FileChange, Project, TrackedFile, Workspace
 
 Snapshot = Mapping[str, str]
@@ -28,6 +28,10 @@ class MemoryRepositories:
     kept: list[str] = field(default_factory=list)
     conflicts: tuple[str, ...] = ()
     merging: asyncio.Event = field(default_factory=asyncio.Event)  # set when one begins
+
+    async def require_base(self, project: Project, base: str | None) -> None:
+        if base is not None and base not in self.commits:
+            raise UserError(f"There is no branch, tag or commit {base}.")
 
     async def prepare(
         self,

@@ -9,29 +9,23 @@ from pathlib import Path
 import pytest
 
 from core.engine import turns
-from core.errors import NotFound, Refused, UserError
+from core.errors import Refused, UserError
 from core.model import (
     CheckResult,
     Command,
-    Decision,
     EventType,
-    Mode,
     Outcome,
     ProcessEnded,
-    Request,
     ReviewState,
     Status,
     Submission,
     Task,
     Text,
     Tokens,
-    ToolKind,
     Trouble,
-    TurnEnded,
     Usage,
     Workspace,
 )
-from core.store import mail
 from tests.fakes.agents import Agent
 from tests.fakes.hall import Hall, until
 
@@ -128,157 +122,6 @@ async def test_a_check_that_stays_red_is_completed_and_says_so(hall: Hall) -> No
     assert task.review is not None
     assert (task.status, task.review.check) == (Status.COMPLETED, "failed")
     assert (await kinds(hall, task)).count("fix") == hall.settings.fix_turns
-
-
-async def test_a_question_waits_for_the_owner_and_the_first_answer_wins(hall: Hall) -> None:
-    async def asks(agent: Agent) -> None:
-        request = Request("r1", "Run it?", ToolKind.EXECUTE, command="make install")
-        decision, _ = await agent.asks(request)
-        await agent.ends_turn(decision.value)
-
-    hall.agents.scripts = {"claude": asks}
-    task = await hall.until((await submit(hall)).id, Status.WAITING)
-    assert task.question is not None
-    assert task.question.request_id == "r1"
-    await until(lambda: hall.agents.processes[task.runs[-1].id].resting)
-    await hall.engine.answer(task.id, "r1", Decision.ALLOW, by="ann")
-    with pytest.raises(Refused, match="allow, by ann"):
-        await hall.engine.answer(task.id, "r1", Decision.DENY, by="ben")
-    with pytest.raises(NotFound):
-        await hall.engine.answer(task.id, "r2", Decision.DENY, by="ben")
-    task = await hall.until(task.id, *ENDED)
-    assert (task.answer, task.question) == ("allow", None)
-
-
-async def test_two_open_questions_are_answered_one_after_the_other(hall: Hall) -> None:
-    async def asks(agent: Agent) -> None:
-        first = Request("r1", "First?", ToolKind.EXECUTE, command="make a")
-        second = Request("r2", "Second?", ToolKind.EXECUTE, command="make b")
-        answers = await asyncio.gather(agent.asks(first), agent.asks(second))
-        await agent.ends_turn(" ".join(decision.value for decision, _ in answers))
-
-    hall.agents.scripts = {"claude": asks}
-    task = await hall.until((await submit(hall)).id, Status.WAITING)
-    await hall.logged(task.id, "question", 2)
-    for request_id in ("r2", "r1"):
-        await hall.engine.answer(task.id, request_id, Decision.ALLOW, by="ann")
-    assert (await hall.until(task.id, *ENDED)).answer == "allow allow"
-
-
-async def test_a_grant_answers_the_next_commands_like_it(hall: Hall) -> None:
-    async def asks(agent: Agent) -> None:
-        said = []
-        for number in range(3):
-            command = f"npm test {number}"
-            request = Request(f"r{number}", "Run it?", ToolKind.EXECUTE, command=command)
-            said.append((await agent.asks(request))[0].value)
-        await agent.ends_turn(" ".join(said))
-
-    hall.agents.scripts = {"claude": asks}
-    task = await hall.until((await submit(hall)).id, Status.WAITING)
-    await hall.engine.answer(task.id, "r0", Decision.ALLOW, by="ann", grant="prefix")
-    assert (await hall.until(task.id, *ENDED)).answer == "allow allow allow"
-    [grant] = await hall.engine.grants()
-    assert grant.prefix == ("npm", "test")
-    await hall.engine.revoke_grant(grant.id)
-    assert await hall.engine.grants() == []
-
-
-async def test_an_unanswered_question_is_denied_with_a_note(tmp_path: Path) -> None:
-    async def asks(agent: Agent) -> None:
-        request = Request("r1", "Run it?", ToolKind.EXECUTE, command="make")
-        decision, text = await agent.asks(request)
-        await agent.ends_turn(f"{decision.value}: {text}")
-
-    hall = Hall(tmp_path / "home", {"question_timeout_s": 0.05})
-    hall.agents.scripts = {"claude": asks}
-    await hall.open()
-    task = await hall.until((await submit(hall)).id, *ENDED)
-    assert (task.answer or "").startswith("deny: The owner did not answer in time.")
-    await hall.close()
-
-
-async def test_words_answer_a_question_in_words(hall: Hall) -> None:
-    async def asks(agent: Agent) -> None:
-        _, text = await agent.asks(Request("r1", "Which colour?", None, options=()))
-        await agent.ends_turn(text)
-
-    hall.agents.scripts = {"claude": asks}
-    task = await hall.until((await submit(hall)).id, Status.WAITING)
-    await hall.engine.steer(task.id, "Blue.", by="ann")
-    assert (await hall.until(task.id, *ENDED)).answer == "Blue."
-
-
-async def test_steering_a_running_task_reaches_its_agent_once(hall: Hall) -> None:
-    go = asyncio.Event()
-
-    async def listens(agent: Agent) -> None:
-        await agent.says(Text("ready"))
-        message = await agent.hears()
-        await go.wait()
-        await agent.ends_turn(f"{message} {len(agent.told)}")
-
-    hall.agents.scripts = {"claude": listens}
-    task = await hall.until((await submit(hall)).id, Status.STREAMING)
-    for _ in range(2):
-        await hall.engine.steer(task.id, "And the docs.", by="ann", key="u1")
-    go.set()
-    assert (await hall.until(task.id, *ENDED)).answer == "And the docs. 1"
-
-
-async def test_steering_a_queued_task_is_told_when_it_runs(tmp_path: Path) -> None:
-    hold = asyncio.Event()
-
-    async def holds(agent: Agent) -> None:
-        await agent.says(Text("at work"))
-        await hold.wait()
-        await agent.ends_turn("done")
-        while message := await agent.hears():
-            await agent.ends_turn(f"did: {message}")
-
-    hall = Hall(tmp_path / "home", {"max_concurrent_tasks": 1})
-    hall.agents.scripts = {"claude": holds}
-    await hall.open()
-    first = await hall.until((await submit(hall)).id, Status.STREAMING)
-    second = await submit(hall)
-    await hall.engine.steer(second.id, "And the docs.", by="ann")
-    assert (await hall.engine.task(second.id)).status is Status.QUEUED
-    hold.set()
-    await hall.until(first.id, *ENDED)
-    assert (await hall.until(second.id, *ENDED)).answer == "did: And the docs."
-    await hall.close()
-
-
-async def test_a_follow_up_is_a_new_run_in_the_same_session(hall: Hall) -> None:
-    task = await hall.until((await submit(hall)).id, *ENDED)
-    await hall.engine.steer(task.id, "Also the docs.", by="ann")
-    await until(lambda: len(hall.agents.started) == 2)
-    task = await hall.until(task.id, *ENDED)
-    first, second = hall.agents.started
-    assert (second.resume, second.session_id) == (True, first.session_id)
-    assert second.prompt == "Also the docs."
-    assert [run.outcome for run in task.runs] == [Outcome.SUCCEEDED, Outcome.SUCCEEDED]
-    assert (await kinds(hall, task)).count("completed") == 2
-
-
-async def test_a_follow_up_begins_when_the_earlier_process_is_gone(hall: Hall) -> None:
-    async def lingers(agent: Agent) -> None:
-        if len(hall.agents.started) == 1:
-            agent.may_end.clear()
-        else:
-            assert hall.agents.alive == [agent.spec.run_id]
-        await agent.ends_turn("done")
-        await asyncio.Event().wait()
-
-    hall.agents.scripts = {"claude": lingers}
-    task = await hall.until((await submit(hall)).id, *ENDED)
-    task = await hall.engine.steer(task.id, "Also the docs.", by="ann")
-    other = await hall.until((await submit(hall, agents=("codex",))).id, *ENDED)
-    assert other.status is Status.COMPLETED  # rounds go on meanwhile, and leave it where it is
-    assert (await hall.engine.task(task.id)).status is Status.QUEUED
-    hall.agents.processes[task.runs[0].id].may_end.set()
-    task = await hall.until(task.id, *ENDED)
-    assert [run.outcome for run in task.runs] == [Outcome.SUCCEEDED, Outcome.SUCCEEDED]
 
 
 async def test_cancelling_ends_the_agent_first(hall: Hall) -> None:
@@ -453,62 +296,6 @@ async def test_too_many_or_unknown_agents_are_refused(hall: Hall) -> None:
         await submit(hall, "  ")
 
 
-async def test_trusted_mode_asks_nothing(hall: Hall) -> None:
-    async def asks(agent: Agent) -> None:
-        request = Request("r1", "Run it?", ToolKind.EXECUTE, command="make")
-        await agent.ends_turn((await agent.asks(request))[0].value)
-
-    hall.agents.scripts = {"claude": asks}
-    task = await submit(hall, mode=Mode.TRUSTED)
-    assert (await hall.until(task.id, *ENDED)).answer == "allow"
-
-
-async def test_a_message_for_a_process_that_is_over_begins_another(hall: Hall) -> None:
-    async def one_turn(agent: Agent) -> None:
-        await agent.says(Text("at work"))
-        if len(hall.agents.started) == 1:
-            await hall.engine.steer(agent.spec.task_id, "And the docs.", by="ann")
-            agent.over = True  # deaf from now on
-        await agent.ends_turn(agent.spec.prompt)
-        agent.over = False
-        await agent.exit(0, "exited")
-
-    hall.agents.scripts = {"claude": one_turn}
-    task = await hall.until((await submit(hall)).id, *ENDED)
-    assert task.answer == "And the docs."
-    assert len(task.runs) == 1
-
-
-async def test_a_message_that_crosses_the_end_of_a_turn_begins_another(hall: Hall) -> None:
-    async def ends_unread(agent: Agent) -> None:
-        await agent.says(Text("at work"))
-        agent.record.append(TurnEnded(Outcome.SUCCEEDED, "done"))
-        await hall.engine.steer(agent.spec.task_id, "And the docs.", by="ann")
-        message = await agent.hears()
-        await hall.logged(agent.spec.task_id, "steer")
-        await agent.ends_turn(f"did: {message}")
-
-    hall.agents.scripts = {"claude": ends_unread}
-    task = await hall.until((await submit(hall)).id, *ENDED)
-    assert (task.answer, len(task.runs)) == ("did: And the docs.", 1)
-    assert await mail.untold_messages(hall.database.read, task.id) == []
-
-
-async def test_what_a_failed_agent_did_not_hear_is_told_when_the_task_goes_on(hall: Hall) -> None:
-    async def fails_first(agent: Agent) -> None:
-        if len(hall.agents.started) == 1:
-            agent.record.append(TurnEnded(Outcome.FAILED, "no"))
-            await hall.engine.steer(agent.spec.task_id, "And the docs.", by="ann")
-        await agent.ends_turn(f"did: {await agent.hears()}")
-
-    hall.agents.scripts = {"claude": fails_first}
-    task = await hall.until((await submit(hall)).id, *ENDED)
-    assert task.status is Status.FAILED
-    await hall.engine.retry(task.id, by="ann")
-    task = await hall.until(task.id, Status.COMPLETED)
-    assert task.answer == "did: And the docs."
-
-
 async def test_every_process_is_let_go_of_whatever_became_of_it(hall: Hall) -> None:
     async def deaf_at_first(agent: Agent) -> None:
         await agent.says(Text("at work"))
@@ -558,3 +345,21 @@ def test_every_status_is_in_the_table() -> None:
     from core.model import TRANSITIONS
 
     assert set(TRANSITIONS) == set(Status)
+
+
+async def test_what_the_agent_complained_of_is_said_once(hall: Hall) -> None:
+    async def complains(agent: Agent) -> None:
+        await agent.says(Trouble("No credit left.", transient=False))
+        await agent.ends_turn("No credit left.", Outcome.FAILED)
+
+    hall.agents.scripts = {"claude": complains}
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    assert task.error is not None
+    assert task.error.message == "No credit left."
+    assert (await kinds(hall, task)).count("error") == 1
+
+
+async def test_a_base_that_does_not_exist_is_refused_at_once(hall: Hall) -> None:
+    with pytest.raises(UserError, match="nope"):
+        await submit(hall, base="nope")
+    assert await hall.engine.tasks() == []

@@ -56,6 +56,18 @@ async def test_workspace_is_a_repository_of_its_own(
     assert await prepared(repositories, owner) == workspace
 
 
+async def test_a_base_is_known_before_anything_is_made(
+    repositories: Repositories, owner: Checkout, tmp_path: Path
+) -> None:
+    await repositories.require_base(owner.project, None)
+    await repositories.require_base(owner.project, "main")
+    with pytest.raises(UserError, match="'nope'"):
+        await repositories.require_base(owner.project, "nope")
+    empty = Checkout.make(tmp_path / "owner" / "empty")
+    with pytest.raises(UserError, match="has no commit yet"):
+        await repositories.require_base(empty.project, None)
+
+
 async def test_turn_is_committed_and_published(repositories: Repositories, owner: Checkout) -> None:
     workspace = await prepared(repositories, owner)
     (workspace.path / "app.py").write_text("one\n2\nthree\nfour\n")
