@@ -104,6 +104,8 @@ class Acp(JsonRpc):
             self._notify("session/cancel", {"sessionId": self._session})
             for rpc_id, _ in tuple(self._asked.values()):
                 self._respond(rpc_id, {"outcome": {"outcome": "cancelled"}})
+        elif self.running:
+            self._break_off()
 
     def ended(self, exit_code: int | None, reason: str, stderr_tail: str) -> tuple[AgentEvent, ...]:
         return (*self._flush(), *super().ended(exit_code, reason, stderr_tail))
@@ -175,7 +177,10 @@ class Acp(JsonRpc):
 
     def _new_session(self) -> list[AgentEvent]:
         self._call("session/new", self._where())
-        return [Trouble(NO_MEMORY, transient=False)] if self.spec.resume else []
+        if not self.spec.resume:
+            return []
+        self._lose_memory()
+        return [Trouble(NO_MEMORY, transient=False)]
 
     def _where(self) -> Json:
         return {"cwd": str(self.root), "mcpServers": []}
@@ -186,8 +191,8 @@ class Acp(JsonRpc):
         offered = [text(one, "id") for one in items(result, "modes", "availableModes")]
         if mode in offered:
             self._call("session/set_mode", {"sessionId": session, "modeId": mode})
-        self._settle()
-        return [SessionStarted(session, text(result, "models", "currentModelId") or None)]
+        started = SessionStarted(session, text(result, "models", "currentModelId") or None)
+        return [started, *self._settle()]
 
     def _settle(self) -> list[AgentEvent]:
         """Prompt once the history is over. Gemini tells it behind the answer to `session/load`,
@@ -199,8 +204,9 @@ class Acp(JsonRpc):
             self._call("_gofer/ping", {})
             return []
         self._loading = False
+        ended = self._ended_early()
         self._prompt()
-        return []
+        return ended
 
     def _on_error(self, method: str, rpc_id: RpcId, error: Any) -> list[AgentEvent]:
         if method == "session/load":

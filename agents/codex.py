@@ -87,6 +87,8 @@ class Codex(JsonRpc):
     def interrupt(self) -> None:
         if self._turn is not None:
             self._call("turn/interrupt", {"threadId": self._thread, "turnId": self._turn})
+        elif self.running:
+            self._break_off()
 
     def _start_turn(self) -> None:
         waits = self._opening is not None or self.unheard
@@ -126,7 +128,8 @@ class Codex(JsonRpc):
             case "thread/start" | "thread/resume":
                 self._thread = text(result, "thread", "id")
                 self._start_turn()
-                return [SessionStarted(self._thread, text(result, "model") or None)]
+                started = SessionStarted(self._thread, text(result, "model") or None)
+                return [started, *([] if self._starting else self._ended_early())]
             case "turn/start":
                 self._turn_started(text(result, "turn", "id"))
             case "turn/steer":
@@ -135,6 +138,7 @@ class Codex(JsonRpc):
 
     def _on_error(self, method: str, rpc_id: RpcId, error: Any) -> list[AgentEvent]:
         if method == "thread/resume":
+            self._lose_memory()
             self._begin_thread("thread/start")
             return [Trouble(NO_MEMORY, transient=False)]
         if method == "turn/steer":  # the turn was over
@@ -196,6 +200,9 @@ class Codex(JsonRpc):
         if self._starting and turn:
             self._turn = self._latest_turn = turn
             self._starting = False
+            if self._broken_off:
+                self._broken_off = False
+                self.interrupt()
 
     def _item_started(self, item: Any) -> list[AgentEvent]:
         if not isinstance(item, dict):
@@ -240,7 +247,7 @@ class Codex(JsonRpc):
         return self._end_turn(Outcome.SUCCEEDED, None)
 
     def _end_turn(self, outcome: Outcome, trouble: Trouble | None) -> list[AgentEvent]:
-        self._turn, self._starting = None, False
+        self._turn, self._starting, self._broken_off = None, False, False
         events = list(self._withdraw_all())
         for item in self._items.values():  # broken off
             events += threads.abandoned(item, self.root)

@@ -66,7 +66,7 @@ class Driver(Protocol):
 
     session_mismatch: bool
     """The turn failed because the session to begin exists already, or the one to resume does not:
-    start a process with the spec's `resume` turned round."""
+    `agents.link` starts a process with the spec's `resume` turned round."""
 
     unknown: Counter[str]
     """How many lines of each unknown kind came."""
@@ -213,6 +213,14 @@ class Machine(ABC):
         withdrawn = tuple(RequestWithdrawn(request_id) for request_id in self.requests)
         self.requests.clear()
         return withdrawn
+
+
+def without_memory(prompt: str) -> str:
+    """A prompt for an agent whose earlier session is lost: what it needs is in the work tree."""
+    return (
+        "(An earlier session about this is lost. What was done in it is in this work tree and its "
+        f"history: look at `git log -p` and `git status` first.)\n\n{prompt}"
+    )
 
 
 def short_id(*parts: object) -> str:

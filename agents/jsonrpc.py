@@ -10,9 +10,9 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from agents.driver import Machine, short_id
+from agents.driver import Machine, short_id, without_memory
 from agents.fields import Json, dump, get, parse, text
-from core.model import AgentEvent, Request, RequestWithdrawn, RunSpec
+from core.model import AgentEvent, Outcome, Request, RequestWithdrawn, RunSpec, TurnEnded
 
 METHOD_NOT_FOUND = -32601
 RpcId = int | str
@@ -31,6 +31,7 @@ class JsonRpc(Machine):
         self._asked: dict[str, tuple[RpcId, Json]] = {}  # request id -> the agent's id, parameters
         self._posed = 0  # requests of the agent's so far
         self._opening: str | None = spec.prompt  # until it is sent
+        self._broken_off = False  # before a turn began
 
     # --- to the agent ----------------------------------------------------------------------------
 
@@ -98,6 +99,22 @@ class JsonRpc(Machine):
         """The agent itself took a request back."""
         request_id = self._forget(rpc_id)
         return (RequestWithdrawn(request_id),) if request_id else ()
+
+    def _break_off(self) -> None:
+        """Interrupted before a turn began: what was to be said is not."""
+        self._opening, self.unheard, self._broken_off = None, (), True
+
+    def _ended_early(self) -> list[AgentEvent]:
+        """The conversation stands: the end of a turn that was broken off before it began."""
+        broken_off, self._broken_off = self._broken_off, False
+        if not broken_off or self.unheard:
+            return []
+        self.running = False
+        return [TurnEnded(Outcome.CANCELLED)]
+
+    def _lose_memory(self) -> None:
+        if self._opening is not None:
+            self._opening = without_memory(self._opening)
 
     def _next_words(self) -> str:
         """All that waits to be said."""

@@ -8,6 +8,7 @@ not, and nothing twice.
 What always holds: reports come in order, each once, behind the position asked for; `ProcessEnded`
 is the last. A driver that takes one turn per process gets a new process over the same folder for
 what it is told next; its `ProcessEnded` therefore waits until it is told something or finished.
+So does one whose session turned out to be lost, or there already: once per run.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agents.driver import Driver
+from agents.driver import Driver, without_memory
 from agents.transcript import Reader, Record
 from core.errors import AgentGone, NotFound
 from core.model import (
@@ -47,6 +48,8 @@ GONE: dict[str, Any] = {
     "detail": "Its bridge was killed.",
     "stderr": "",
 }
+LOST = "The agent's earlier session is lost; it starts a new one without that memory."
+THERE_ALREADY = "The agent's session exists already; it is taken up."
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Start = dict[str, Any]  # what a transcript's `start` entry says
 
@@ -139,6 +142,9 @@ class Link:
         self._told: set[str] = set()
         self._unheard: dict[str, str] = {}  # for the next process of a driver that takes one turn
         self._goes_on = False  # it ended well, but was told more than it could hear
+        self._start = start_entry(spec)  # of the last process
+        self._heard: dict[str, str] = {}  # what it was told
+        self._turns_round = False  # it could not have the session that it was started with
         self._exit: dict[str, Any] | None = None  # of the last process, once it has ended
         self._commands: Commands | None = None
         self._stream: Streams | None = None
@@ -247,7 +253,7 @@ class Link:
         driver, value = self._driver, record.value
         match record.kind:
             case "agent":
-                return driver.feed(value)
+                return self._judged(driver.feed(value))
             case "sent":
                 driver.sent(value)
             case "note":
@@ -256,7 +262,7 @@ class Link:
                 return self._begun(value)
             case "attached":
                 self._caught_up = value == self._name
-                self._close_input = not driver.multi_turn
+                self._close_input = not driver.multi_turn or self._turns_round
             case "exit":
                 return self._ended(value)
             case "too_long":
@@ -266,13 +272,14 @@ class Link:
 
     def _begun(self, entry: Start) -> tuple[AgentEvent, ...]:
         new = [message_id for message_id in entry["told"] if message_id not in self._told]
-        if entry["told"]:
+        if entry["told"] or entry.get("turned"):
             self._told.update(entry["told"])
             self._unheard = {k: v for k, v in self._unheard.items() if k not in entry["told"]}
         else:  # begun by the engine, which tells it everything again
             self._told.clear()
             self._unheard.clear()
-        self._exit = None
+        self._exit, self._start, self._turns_round = None, entry, False
+        self._heard.clear()
         spec = replace(self._spec, prompt=entry["prompt"], resume=entry["resume"])
         self._driver = self._make_driver(spec)
         self._driver.open()
@@ -284,6 +291,7 @@ class Link:
         if "tell" in note and note["id"] not in self._told:
             self._told.add(note["id"])
             self._driver.tell(note["tell"])
+            self._heard[note["id"]] = note["tell"]
             if not self._driver.multi_turn:
                 self._unheard[note["id"]] = note["tell"]
             return (Told(note["id"]),)
@@ -295,9 +303,20 @@ class Link:
             self._driver.interrupt()
         return ()
 
+    def _judged(self, events: tuple[AgentEvent, ...]) -> tuple[AgentEvent, ...]:
+        """Without the end of a turn that only the session failed: that is tried the other way."""
+        turned = self._start["resume"] is not self._spec.resume
+        ends = any(isinstance(event, TurnEnded) for event in events)
+        if turned or not (ends and self._driver.session_mismatch):
+            return events
+        self._turns_round = self._close_input = True
+        told = Trouble(LOST if self._start["resume"] else THERE_ALREADY, transient=False)
+        return (*(e for e in events if not isinstance(e, Trouble | TurnEnded)), told)
+
     def _ended(self, entry: dict[str, Any]) -> tuple[AgentEvent, ...]:
         self._exit = entry
-        events = self._driver.ended(entry["code"], entry["reason"], entry["stderr"])
+        ended = self._driver.ended(entry["code"], entry["reason"], entry["stderr"])
+        events = self._judged(ended)
         ends = [event for event in events if isinstance(event, TurnEnded)]
         well = all(end.outcome is Outcome.SUCCEEDED for end in ends)
         self._goes_on = well and bool(self._unheard)
@@ -323,6 +342,9 @@ class Link:
 
     async def _at_end(self) -> None:
         """The transcript is at its end and no bridge writes on: the run is over, or goes on."""
+        if self._exit and self._turns_round and not self._finishing:
+            await self._turn_round()
+            return
         if self._exit and not self._driver.multi_turn and not self._finishing:
             if self._goes_on:
                 await self._begin_another()
@@ -340,6 +362,15 @@ class Link:
         ended = ProcessEnded(entry["code"], entry["reason"], entry["detail"])
         self._ready.append(Batch(self._reader.offset, (*events, ended)))
         await self._disconnect()
+
+    async def _turn_round(self) -> None:
+        """A new process for all that the last one was told, with its session begun or resumed."""
+        words = "\n\n".join((self._start["prompt"], *self._heard.values()))
+        lost = self._start["resume"]
+        spec = replace(self._spec, prompt=without_memory(words) if lost else words, resume=not lost)
+        told = (*self._start["told"], *self._heard)
+        async with self._beginning:
+            await self._begin(spec, start_entry(spec, told) | {"turned": True})
 
     async def _begin_another(self, message_id: str = "", text: str = "") -> bool:
         """A new process for what the last one did not hear. False when there is one already."""

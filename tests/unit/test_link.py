@@ -27,6 +27,7 @@ from core.model import (
     SessionStarted,
     Text,
     Told,
+    Trouble,
     TurnEnded,
 )
 from tests.fakes.lab import Lab, Seen, follow, lab, said, script, transcript, until
@@ -426,3 +427,55 @@ async def test_requests_are_withdrawn_when_the_process_ends(here: Lab) -> None:
     await follow(run, None, seen)
     withdrawn = [event.request_id for event in seen.of(RequestWithdrawn)]
     assert withdrawn == [seen.of(Request)[0].request_id]
+
+
+# --- a session that is not what was thought -----------------------------------------------------
+
+FORGETFUL = """
+import json, sys
+arguments, heard = sys.argv[1:], []
+def say(**message):
+    print(json.dumps(message), flush=True)
+known, wanted = %s, "--resume" in arguments
+if wanted and not known:
+    say(type="result", subtype="error_during_execution", is_error=True,
+        errors=["No conversation found with session ID: x"])
+    sys.stdin.read()
+    sys.exit(1)
+if known and not wanted:
+    sys.exit("Error: Session ID x is already in use.")
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["type"] == "user":
+        heard.append(str(message["message"]["content"]))
+        say(type="result", subtype="success", is_error=False, result=" / ".join(heard))
+"""
+
+
+@pytest.mark.parametrize("resume", [True, False])
+async def test_a_session_that_cannot_be_had_is_had_the_other_way(here: Lab, resume: bool) -> None:
+    agent = here.program(FORGETFUL % (not resume), protocol="claude")
+    spec = here.spec(agent, "Go on.", resume=resume)
+    run = await here.start(spec)
+    seen = await follow(run, Owner(run))
+    (ended,) = seen.of(TurnEnded)
+    assert ended.outcome is Outcome.SUCCEEDED
+    assert ended.text.endswith("Go on.")
+    assert ("look at `git log -p`" in ended.text) is resume
+    (told,) = seen.of(Trouble)
+    assert told.message == (link.LOST if resume else link.THERE_ALREADY)
+    starts = [entry["start"]["resume"] for entry in transcript(spec) if "start" in entry]
+    assert starts == [resume, not resume]
+    again = await here.runner().attach(spec, 0)  # a later hub sees the same
+    assert (await follow(again)).events == seen.events
+
+
+async def test_a_session_is_turned_round_once(here: Lab) -> None:
+    body = """
+import json
+print(json.dumps({"type": "result", "subtype": "error_during_execution", "is_error": True,
+                  "errors": ["No conversation found with session ID: x"]}), flush=True)
+"""
+    run = await here.start(here.spec(here.program(body, protocol="claude"), resume=True))
+    seen = await follow(run, Owner(run))
+    assert [ended.outcome for ended in seen.of(TurnEnded)] == [Outcome.FAILED]
