@@ -26,7 +26,9 @@ def keep(
     git: Git, clone: Clone, record: Record, branch: str, identity: dict[str, str]
 ) -> list[str]:
     """Keep what has changed inside submodules since it was last looked at. Returns notes."""
-    known = record.read("submodules") or {}
+    known = record.read("submodules")
+    if not known:
+        return []
     paths = [path for path in worktree.submodules(git) if shown(path) in known]
     changed = [path for path in paths if known[shown(path)] != _print(git.cwd, path)]
     notes = []

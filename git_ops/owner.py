@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -95,8 +96,10 @@ class Owner:
 
     def identity(self) -> dict[str, str]:
         """Who commits are by, as environment variables of git."""
-        name = self.git.maybe("config", "--get", "user.name") or "Gofer"
-        email = self.git.maybe("config", "--get", "user.email") or "gofer@localhost"
+        said = self.git.call("config", "-z", "--get-regexp", r"^user\.(name|email)$").out
+        values = dict(line.split("\n", 1) for line in os.fsdecode(said).split("\0") if "\n" in line)
+        name = values.get("user.name") or "Gofer"
+        email = values.get("user.email") or "gofer@localhost"
         return {
             "GIT_AUTHOR_NAME": name,
             "GIT_AUTHOR_EMAIL": email,

@@ -93,8 +93,8 @@ class Site:
             self.record.forget("ready")
             worktree.write_excludes(self.record, self.project, self.owner)
             tip = self.clone.tip_of(origin.branch)
-            worktree.build(self.clone, self.record, self.path, origin, tip, self.owner)
-            inside.remember(worktree.look(self.clone, self.record, self.path), self.record)
+            if worktree.build(self.clone, self.record, self.path, origin, tip, self.owner):
+                inside.remember(worktree.look(self.clone, self.record, self.path), self.record)
             worktree.furnish(self.project, self.path, confined=self.sandboxed is not None)
             self.record.forget("switch")
             self.record.write("ready", {})

@@ -36,21 +36,27 @@ def look(clone: Clone, record: Record, work_tree: Path) -> Git:
 
 def build(
     clone: Clone, record: Record, work_tree: Path, origin: Origin, tip: str, owner: Owner
-) -> None:
-    """Make the files and the agent's repository. What lies there already is removed."""
+) -> bool:
+    """Make the files and the agent's repository. What lies there already is removed.
+
+    Returns whether there are submodules among them.
+    """
     remove(work_tree)
     work_tree.mkdir(parents=True)
     record.index.unlink(missing_ok=True)
-    check_out(clone, record, work_tree, tip)
-    fill_submodules(look(clone, record, work_tree), owner.path, record.folder / "index.scratch")
+    links = check_out(clone, record, work_tree, tip)
+    if links:
+        git = look(clone, record, work_tree)
+        fill_submodules(git, owner.path, record.folder / "index.scratch")
     give_repository(clone, record, work_tree, origin, tip, owner)
+    return links
 
 
-def check_out(clone: Clone, record: Record, work_tree: Path, commit: str) -> None:
-    """Make the files be those of a commit; what is excluded stays."""
+def check_out(clone: Clone, record: Record, work_tree: Path, commit: str) -> bool:
+    """Make the files be those of a commit; what is excluded stays. True: it has submodules."""
     git = look(clone, record, work_tree).configured("checkout.workers=0")
     git.run("read-tree", "--reset", "-u", commit)
-    shield_submodules(git)
+    return shield_submodules(git)
 
 
 def submodules(git: Git) -> dict[bytes, str]:
@@ -61,12 +67,16 @@ def submodules(git: Git) -> dict[bytes, str]:
     }
 
 
-def shield_submodules(git: Git) -> None:
-    """Never look into submodules: git would run their own fsmonitor to learn their state."""
+def shield_submodules(git: Git) -> bool:
+    """Never look into submodules: git would run their own fsmonitor to learn their state.
+
+    Returns whether there are any.
+    """
     links = submodules(git)
     if links:
         paths = b"".join(path + b"\0" for path in links)
         git.run("update-index", "--skip-worktree", "-z", "--stdin", stdin=paths)
+    return bool(links)
 
 
 def fill_submodules(git: Git, owner: Path, scratch: Path) -> None:
