@@ -29,7 +29,7 @@ PYTHON = os.path.realpath(sys.executable)  # the interpreter itself, without its
 FRESH_S = 60.0
 VERSION_TIMEOUT_S = 10.0
 VERSION = re.compile(r"\d+\.\d+[\w.+-]*")
-STRINGS = ("command", "env", "writable", "readable", "version_command", "login_env")
+STRINGS = ("command", "env", "writable", "readable", "version_command", "login_env", "tried")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class Definition:
     seed: tuple[Seed, ...] = ()
     version_command: tuple[str, ...] = ()  # default: the program with --version
     login_env: tuple[str, ...] = ()  # variables of which any means that it is logged in
+    tried: tuple[str, ...] | None = None  # its versions that were; None: what its driver says
     install: str | None = None  # how to install it, for people
     options: Mapping[str, Any] = field(default_factory=dict)  # for its driver
 
@@ -114,6 +115,8 @@ def define(name: str, entry: Mapping[str, Any], file: Path) -> Definition:
         if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
             raise UserError(f"{wrong} {key} is a list of strings.")
         known[key] = tuple(value)
+    if "tried" not in entry:
+        known["tried"] = None
     if known.get("protocol") not in protocols.names():
         names = ", ".join(protocols.names())
         raise UserError(f"{wrong} protocol is one of {names}, not {known.get('protocol')!r}.")

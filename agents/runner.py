@@ -88,7 +88,7 @@ class Runner:
             protocol=definition.protocol,
             installed=found is not None,
             version=found.version if found else None,
-            tried_with=protocols.load(definition.protocol).tried_with,
+            tried_with=tried_with(definition),
             logged_in=environment.logged_in(definition, self._source),
             problem=problem,
         )
@@ -302,6 +302,13 @@ FREELY = (
     "Make a sandbox work (`gofer doctor` tells how), or set `allow_unsandboxed = true` for it in "
     "the file named by GOFER_AGENTS."
 )
+
+
+def tried_with(definition: Definition) -> str | None:
+    """The versions that were tried, for people; None when none was."""
+    if definition.tried is None:
+        return protocols.load(definition.protocol).tried_with
+    return ", ".join(definition.tried) or None
 
 
 def may_run_freely(definition: Definition, box: SandboxInfo) -> bool:

@@ -22,6 +22,7 @@ from cli.options import as_json
 
 if TYPE_CHECKING:
     from core.config import Settings
+    from core.model import AgentInfo
 
 OLDEST_GIT = (2, 38)
 TELEGRAM_TIMEOUT_S = 10.0
@@ -128,11 +129,11 @@ async def _agents(settings: Settings) -> AsyncIterator[Finding]:
             yield Finding(
                 f"agent {info.name}{default}",
                 WARNING,
-                f"{info.version or 'installed'}, but not logged in",
+                f"{described_version(info)}, but not logged in",
                 f"Start {info.name} once by itself and log in, or set its API key.",
             )
         else:
-            yield Finding(f"agent {info.name}{default}", OK, info.version or "installed")
+            yield Finding(f"agent {info.name}{default}", OK, described_version(info))
     if settings.default_agent not in {info.name for info in infos}:
         names = ", ".join(info.name for info in infos)
         yield Finding(
@@ -141,6 +142,16 @@ async def _agents(settings: Settings) -> AsyncIterator[Finding]:
             "unknown",
             f"Set GOFER_DEFAULT_AGENT to one of {names}, or describe it in GOFER_AGENTS.",
         )
+
+
+def described_version(info: AgentInfo) -> str:
+    """Beside the versions that Gofer was tried with, when it is none of them."""
+    version = info.version or "installed"
+    if info.tried_with is None:
+        return f"{version} (Gofer was never tried with it)"
+    if info.version is None or info.version in info.tried_with:
+        return version
+    return f"{version} (Gofer was tried with {info.tried_with})"
 
 
 async def _projects(settings: Settings) -> AsyncIterator[Finding]:

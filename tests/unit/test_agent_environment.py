@@ -11,8 +11,9 @@ import pytest
 
 from agents import catalogue, environment, logins, toolchains
 from agents.environment import Folders
+from cli import doctor
 from core.errors import AgentError, NotInstalled, UserError
-from core.model import Mode
+from core.model import AgentInfo, Mode
 from tests.fakes.lab import PYTHON, lab
 
 # --- variables -----------------------------------------------------------------------------------
@@ -303,6 +304,28 @@ async def test_what_is_installed_and_what_is_not(tmp_path: Path) -> None:
         assert "not installed" in str(error.value)
         with pytest.raises(NotInstalled, match="not known"):
             await runner.require("nobody")
+
+
+async def test_versions_that_were_tried_are_told(tmp_path: Path) -> None:
+    with lab(tmp_path) as here:
+        here.agents["mine"] = {"protocol": "acp", "command": ["mine"]}
+        found = {info.name: info.tried_with for info in await here.runner().available()}
+    assert found["claude"] == "2.1.197"
+    assert found["goose"] is None
+    assert "gemini-cli" in (found["mine"] or "")
+
+
+@pytest.mark.parametrize(
+    ("version", "tried", "says"),
+    [
+        ("2.1.197", "2.1.197", "2.1.197"),
+        ("2.2.0", "2.1.197", "2.2.0 (Gofer was tried with 2.1.197)"),
+        ("1.0", None, "1.0 (Gofer was never tried with it)"),
+        (None, "2.1.197", "installed"),
+    ],
+)
+def test_the_doctor_compares_versions(version: str | None, tried: str | None, says: str) -> None:
+    assert doctor.described_version(AgentInfo("x", "acp", True, version, tried)) == says
 
 
 async def test_a_version_is_asked_for_once_a_minute(tmp_path: Path) -> None:
