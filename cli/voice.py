@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.main import settings_of
+from cli.main import FAILED, settings_of
 
 if TYPE_CHECKING:
     from core.config import Settings
@@ -68,21 +68,30 @@ def bench(
     ctx: click.Context, files: tuple[Path, ...], project: str | None, language: str | None
 ) -> None:
     """Hear your own notes by plain faster-whisper and by Gofer, side by side."""
-    asyncio.run(_bench(settings_of(ctx), files, project, language))
+    if not asyncio.run(_bench(settings_of(ctx), files, project, language)):
+        ctx.exit(FAILED)
 
 
 async def _bench(
     settings: Settings, files: Sequence[Path], project_name: str | None, language: str | None
-) -> None:
+) -> bool:
+    """Whether all files could be heard."""
     from cli.app import open_hearing, voice_folder
+    from core.errors import UserError
     from core.projects import Projects
     from voice.bench import compare
 
     project = Projects(settings).find(project_name) if project_name else None
     model, cache = settings.whisper_model, voice_folder(settings)
+    heard_all = True
     async with open_hearing(settings) as hearing:
         async for seen in compare(hearing, model, cache, files, project=project, language=language):
+            if isinstance(seen, UserError):
+                click.echo(f"gofer: {seen}", err=True)
+                heard_all = False
+                continue
             click.echo(f"{seen.file}")
             click.echo(f"  plain {seen.raw_seconds:6.2f} s  {seen.raw_text}")
             click.echo(f"  gofer {seen.heard.seconds:6.2f} s  {seen.heard.text}")
             click.echo(f"  Gofer took {seen.share_of_time:.2f} of plain's time.")
+    return heard_all

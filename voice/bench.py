@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import UserError
 from core.hearing import Heard
 from core.model import Project
 from voice.models import resolve
@@ -66,15 +67,19 @@ async def compare(
     *,
     project: Project | None = None,
     language: str | None = None,
-) -> AsyncIterator[Comparison]:
-    """One comparison per file, as they come. `model` and `cache` are those of `hearing`.
+) -> AsyncIterator[Comparison | UserError]:
+    """One per file, as they come: the comparison, or why the file cannot be heard.
 
-    Raises UserError for a file that cannot be heard, or a model that cannot be had.
+    `model` and `cache` are those of `hearing`. Raises UserError for a model that cannot be had.
     """
     await hearing.load()
     folder = await asyncio.to_thread(resolve, model, cache, lambda _done: None)
     plain = await asyncio.to_thread(Plain, folder)
     for file in files:
-        heard = await hearing.hear(file, project=project, language=language)  # refuses what is bad
+        try:
+            heard = await hearing.hear(file, project=project, language=language)
+        except UserError as error:
+            yield error
+            continue
         text, seconds = await asyncio.to_thread(plain.hear, file, language)
         yield Comparison(file, text, seconds, heard)

@@ -201,8 +201,9 @@ def test_a_persons_own_notes_are_heard_plainly_and_by_gofer(
     project: Checkout, tmp_path: Path
 ) -> None:
     env = environment(tmp_path / "home", GOFER_PROJECTS=str(project.path))
-    compared = run(env, "voice", "bench", "--project", "cart", str(DEMO_NOTE))
-    assert compared.returncode == 0, compared.stderr
+    compared = run(env, "voice", "bench", "--project", "cart", "/no/note.ogg", str(DEMO_NOTE))
+    assert compared.returncode == 1
+    assert "There is no file /no/note.ogg" in compared.stderr
     plain, gofer = (line for line in compared.stdout.splitlines() if " s  " in line)
     assert "src/cart.py" not in plain
     assert "src/cart.py" in gofer
