@@ -38,6 +38,7 @@ class Bar:
 MARKED = Bar(quality=0.5, score=3.0)
 NAMED_KIND = Bar(quality=0.6, score=2.5)
 LED = Bar(quality=0.66, score=5.0, tokens=2)
+LED_WELL = Bar(quality=0.9, score=3.5, tokens=2)
 BARE = Bar(quality=0.88, score=9.0, tokens=4)
 PACKAGE = Bar(quality=0.9, score=4.5, tokens=2)
 EASED = Bar(quality=0.84, score=4.6, tokens=2)  # where other names show that code is meant
@@ -161,6 +162,8 @@ class Cues:
         inside = self.tokens[fit.first : fit.last]
         marked = any(token.mark in ("/", ".") for token in inside[1:])
         articles = self.speech.words("determiners")
+        if any((token.word,) in self.speech.phrases("names", "called") for token in inside):
+            return None  # what is called something is new
         if inside[0].mark or inside[-1].mark or (inside[0].word in articles and not marked):
             return None
         match entry.kind:
@@ -191,7 +194,7 @@ class Cues:
         if named or article_inside:
             return named
         if self._led(fit) or self._in_one_word(fit):
-            return LED
+            return LED if fit.quality < LED_WELL.quality else LED_WELL
         if self._word(fit.first) in self.speech.words("leads", "plain"):
             return None
         if self._subject(fit):

@@ -80,6 +80,7 @@ class Naming:
             tuple(said.split()): form for said, form in speech.data["names"]["forms"].items()
         }
         self._kinds: dict[str, str] = speech.data["names"]["kinds"]
+        self._predicates = speech.words("leads", "predicates")
         self._articles = speech.words("determiners")
         self._value_style = value_style
         self._file_style = file_style
@@ -110,6 +111,8 @@ class Naming:
         words = [part for word in self._words[start:last] for part in re.findall(r"\w+", word)]
         if not words or words[0] in self._never_first:
             return None
+        if called and self._words[place] == "name" and words[0] in self._predicates:
+            return None  # "the component name is wrong"
         kind = self._kind_before(place) if called else ""
         written = write(self._mended(words, kind), form or form_before or self._style(kind))
         return NewName(first, last, written, kind)

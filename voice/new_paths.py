@@ -50,22 +50,25 @@ def find_paths(
         if token.mark != ".":
             continue
         extension, last = extension_at(tokens, dot, vocabulary)
-        own = _own_name(tokens, dot)
+        own = _own_name(tokens, dot, speech)
         if not extension or own is None:
             continue
-        first = _first(tokens, own - 1)
-        asked = _asked_for(tokens, first, speech)
-        if not any(_meant(match, first, last, asked) for match in files):
-            start, folder = _folder(tokens, first, own - 1, vocabulary)
+        in_folder = tokens[own - 1].mark == "/"
+        first = _first(tokens, own - 1) if in_folder else own
+        asked = not in_folder or _asked_for(tokens, first, speech)
+        if not any(_meant(match, own if asked else first, last, asked) for match in files):
+            start, folder = first, ""
+            if in_folder:
+                start, folder = _folder(tokens, first, own - 1, vocabulary)
             form = file_form(vocabulary, extension, folder)
             name = write([word.word for word in tokens[own:dot] if not word.mark], form)
-            yield NewPath(start, last, f"{folder}/{name}.{extension}")
+            yield NewPath(start, last, f"{folder}/{name}.{extension}".lstrip("/"))
 
 
 def _meant(match: Match, first: int, last: int, asked: bool) -> bool:
-    """Whether it is this file that the tokens say, rather than a new one."""
+    """Whether it is this file that the tokens say, all of them where a new one was asked for."""
     if asked:
-        return first < match.last == last and match.likeness >= SURE
+        return match.first <= first < match.last == last and match.likeness >= SURE
     return match.first < last and first < match.last
 
 
@@ -113,11 +116,14 @@ def _forms_of_files(vocabulary: Vocabulary) -> dict[tuple[str, str], Counter[str
     return counted
 
 
-def _own_name(tokens: Sequence[Token], dot: int) -> int | None:
-    """Where the words between the last slash and the dot begin."""
+def _own_name(tokens: Sequence[Token], dot: int, speech: Language) -> int | None:
+    """Where the words between the last slash, or "called", and the dot begin."""
+    called = speech.phrases("names", "called")
     for place in range(dot - 1, max(-1, dot - 2 - MOST_WORDS), -1):
         if tokens[place].mark == "/":
             return place + 1 if 0 < place < dot - 1 else None
+        if (tokens[place].word,) in called:
+            return place + 1 if place < dot - 1 else None
         if tokens[place + 1].pause:
             return None
     return None

@@ -82,6 +82,7 @@ class Language:
     def __init__(self, code: str, data: Mapping[str, Any]) -> None:
         self.code = code
         self.data = data
+        self._phrases: dict[tuple[str, str | None], tuple[tuple[str, ...], ...]] = {}
         self._words: dict[tuple[str, str | None], frozenset[str]] = {}
 
     def words(self, section: str, key: str | None = None) -> frozenset[str]:
@@ -93,8 +94,12 @@ class Language:
 
     def phrases(self, section: str, key: str | None = None) -> tuple[tuple[str, ...], ...]:
         """Longest first, each as its words."""
-        split = (tuple(phrase.split()) for phrase in self.words(section, key))
-        return tuple(sorted(split, key=lambda phrase: (-len(phrase), phrase)))
+        known = self._phrases.get((section, key))
+        if known is None:
+            split = (tuple(phrase.split()) for phrase in self.words(section, key))
+            known = tuple(sorted(split, key=lambda phrase: (-len(phrase), phrase)))
+            self._phrases[section, key] = known
+        return known
 
     @cached_property
     def marks(self) -> Mapping[tuple[str, ...], str]:

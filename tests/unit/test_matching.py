@@ -59,6 +59,8 @@ def written(heard: str, *, recent: tuple[str, ...] = (), language: str = "en") -
         ("Look at tax rates dotpy, please.", "Look at api/tax_rates.py, please."),
         ("Look at tax rates not py now.", "Look at api/tax_rates.py now."),
         ("Fix src slashutils slash validation.ts.", "Fix src/utils/validation.ts."),
+        ("Rename parse row to read row.", "Rename parse_row to read_row."),
+        ("Add an enum called user size.", "Add an enum called UserSize."),
         ("I think parse row is too slow.", "I think parse_row is too slow."),
         (
             "Tell me the difference between get user by id and parse row.",

@@ -24,6 +24,7 @@ KOTLIN = project("src/main/kotlin/RoutePlanner.kt", "src/main/kotlin/Parcel.kt")
         (WEB, "Add src slash pages slash cart page dot t s x.", "src/pages/CartPage.tsx"),
         (PYTHON, "Create app slash data slash image cache dot pie.", "app/data/image_cache.py"),
         (KOTLIN, "Create src slash main slash kotlin slash label box dot K T.", "LabelBox.kt"),
+        (PYTHON, "I want a script named clean up rows dot pie.", "named clean_up_rows.py."),
         (PYTHON, "Put it into scripts slash clean up dot s h, that is new.", "scripts/clean_up.sh"),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",

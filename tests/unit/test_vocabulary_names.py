@@ -29,6 +29,7 @@ PYTHON = Vocabulary.of_paths([TrackedFile("app/main.py", "1")])
         ("Add a function called clip rows and call it before each step.", "it before each step."),
         ("Build a component name price badge.", "Build a component name PriceBadge."),
         ("The component name is wrong.", "The component name is wrong."),
+        ("Add a prop called is disabled.", "Add a prop called isDisabled."),
         ("Use a snake case name for it.", "Use a snake case name for it."),
     ],
 )
