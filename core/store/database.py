@@ -29,6 +29,7 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_TIMEOUT_S = 30.0
 READERS = 2
 PAGE = 512  # bytes: a commit writes whole the pages that it touched, and most touch a few rows
+CHECKPOINT = 16_000_000  # bytes of log: what is touched again and again is written back once
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ async def _connect(path: Path, opened: AsyncExitStack, *pragmas: str) -> aiosqli
         "PRAGMA journal_mode=WAL",
         "PRAGMA synchronous=FULL",
         "PRAGMA foreign_keys=ON",
+        f"PRAGMA wal_autocheckpoint={CHECKPOINT // PAGE}",
         "PRAGMA journal_size_limit=67108864",
         *pragmas,
     ):
