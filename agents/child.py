@@ -58,6 +58,7 @@ def become(config: dict[str, Any], pipes: tuple[int, int, int], fail: int) -> No
         os.nice(config["nice"])
         os.chdir(config["folder"])
         if config["user"] is not None:
+            os.get_exec_path()  # imports, which that user may not be able to read
             os.setgroups([])
             os.setgid(config["user"])
             os.setuid(config["user"])

@@ -322,3 +322,45 @@ def test_in_a_container_the_agent_is_somebody_else(
     assert (here.workspace.path / "file").stat().st_uid == boxed.user
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
     assert stat.S_IMODE(here.home.stat().st_mode) == 0o711
+
+
+async def test_an_agent_in_a_container_works_as_somebody_else() -> None:
+    if os.getuid() != 0 or not os.access(NOT_HIDDEN, os.W_OK):
+        pytest.skip("ONLY ROOT CAN BECOME SOMEBODY ELSE: the container's way is not tested here")
+    with tempfile.TemporaryDirectory(dir=NOT_HIDDEN) as folder:
+        Path(folder).chmod(0o755)
+        home = Path(folder, "gofer")
+        home.mkdir()
+        source = {"PATH": "/usr/bin:/bin", "GOFER_MCP_TOKEN": "SECRET token"}
+        with lab(home, sandbox="container", source=source) as here:
+            (home / "gofer.db").write_text("SECRET database")
+            attack = f"""id -u; echo made > file; cat {home}/gofer.db /proc/*/environ
+                ls {home}; echo theirs > {home}/planted; echo ended"""
+            here.agents["shell"] = {"protocol": "command", "command": ["sh", "-c", attack]}
+            run = await here.start(here.spec("shell", mode=Mode.TRUSTED))
+            await run.finish()
+            seen = await follow(run)
+            printed = "\n".join(seen.texts)
+            assert printed.split()[0] not in ("", "0")
+            assert printed.rstrip().endswith("ended")
+            assert "SECRET" not in printed
+            assert "gofer.db" not in printed
+            assert not (home / "planted").exists()
+            assert (here.workspace.path / "file").read_text() == "made\n"
+            checked = await here.runner().execute("id -u; cat file", here.workspace)
+            assert checked.tail.split()[1] == "made"
+
+
+@needs_bwrap
+async def test_another_project_is_unreadable_wherever_it_lies(here: Lab) -> None:
+    """Also one that is added while agents run."""
+    runner = here.runner()
+    (elsewhere,) = {path.parent for path in here.hidden}
+    late = elsewhere / "late"
+    late.mkdir()
+    (late / "secret.txt").write_text("SECRET late")
+    assert "SECRET" in (await runner.execute(f"cat {late}/*", here.workspace)).tail
+    here.hidden = (*here.hidden, late)
+    look = f"cat {late}/* {elsewhere}/project/*; echo theirs > {late}/planted"
+    assert "SECRET" not in (await runner.execute(look, here.workspace)).tail
+    assert not (late / "planted").exists()
