@@ -123,7 +123,9 @@ def _own_name(tokens: Sequence[Token], dot: int, speech: Language) -> int | None
         if tokens[place].mark == "/":
             return place + 1 if 0 < place < dot - 1 else None
         if (tokens[place].word,) in called:
-            return place + 1 if place < dot - 1 else None
+            own = {token.word for token in tokens[place + 1 : dot]}
+            passes_on = speech.words("names", "ends") | speech.words("names", "soft_ends")
+            return place + 1 if own and not own & passes_on else None
         if tokens[place + 1].pause:
             return None
     return None

@@ -43,6 +43,13 @@ def test_a_file_that_exists_is_meant_though_badly_heard() -> None:
     )
 
 
+def test_a_name_and_the_file_it_goes_to_are_two() -> None:
+    said = "Add a function called clip to app slash data slash rows dot py."
+    assert "called clip to app/data/rows.py" in understand(said, PYTHON).text
+    said = "Add a constant called limit to rows dot py."
+    assert understand(said, PYTHON).text.endswith("LIMIT to app/data/rows.py.")
+
+
 def test_files_are_named_as_the_project_names_them() -> None:
     assert understand("Add a file called price list.", PYTHON).text.endswith("price_list.")
     assert understand("Add a file called price list.", KOTLIN).text.endswith("PriceList.")
