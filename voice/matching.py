@@ -162,8 +162,6 @@ class Cues:
         inside = self.tokens[fit.first : fit.last]
         marked = any(token.mark in ("/", ".") for token in inside[1:])
         articles = self.speech.words("determiners")
-        if any((token.word,) in self.speech.phrases("names", "called") for token in inside):
-            return None  # what is called something is new
         if inside[0].mark or inside[-1].mark or (inside[0].word in articles and not marked):
             return None
         match entry.kind:
@@ -174,6 +172,8 @@ class Cues:
             case Kind.BRANCH:
                 return self._by_noun(fit, "branch")
             case Kind.SYMBOL:
+                if any((token.word,) in self.speech.phrases("names", "called") for token in inside):
+                    return None  # what is called something is new
                 return self._symbol_bar(fit, any(token.word in articles for token in inside))
             case Kind.PACKAGE:
                 return self._by_noun(fit, "package") or self._package_bar(fit)
