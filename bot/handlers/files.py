@@ -5,6 +5,8 @@ What always holds: a file is accepted or put back at the head that was shown, or
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from bot.desk import Desk, Tap
 from bot.handlers.reviews import as_shown
 from bot.handlers.showing import send_page
@@ -37,21 +39,20 @@ async def look(desk: Desk, tap: Tap) -> str | None:
 
 
 async def accept(desk: Desk, tap: Tap) -> str | None:
-    task = await as_shown(desk, tap)
-    path, head = tap.args["path"], task.head or ""
-    task = await desk.engine.accept_files(task.id, [path], expected_head=head, by=tap.by)
-    await _edit_listing(desk, tap, task)
-    await desk.progress.show_again(task.id)
+    await _decide(desk, tap, desk.engine.accept_files)
     return "Accepted."
 
 
 async def revert(desk: Desk, tap: Tap) -> str | None:
+    await _decide(desk, tap, desk.engine.revert_files)
+    return "Put back to what it was before the task."
+
+
+async def _decide(desk: Desk, tap: Tap, decision: Callable[..., Awaitable[Task]]) -> None:
     task = await as_shown(desk, tap)
-    path, head = tap.args["path"], task.head or ""
-    task = await desk.engine.revert_files(task.id, [path], expected_head=head, by=tap.by)
+    task = await decision(task.id, [tap.args["path"]], expected_head=task.head or "", by=tap.by)
     await _edit_listing(desk, tap, task)
     await desk.progress.show_again(task.id)
-    return "Put back to what it was before the task."
 
 
 async def _edit_listing(desk: Desk, tap: Tap, task: Task) -> None:
