@@ -10,7 +10,7 @@ from typing import Any
 
 from core.config import Settings
 from core.engine import Engine
-from core.model import Status, Task
+from core.model import Status, Submission, Task
 from core.outbox import Outbox
 from core.projects import Projects
 from core.store.database import Database
@@ -123,3 +123,24 @@ async def close(engine: Engine) -> None:
 
 
 _halls: dict[Engine, Hall] = {}
+
+
+async def submit(hall: Hall, text: str = "Fix the bug.", **fields: object) -> Task:
+    """One task for the scripted agent `claude`, unless `fields` of the submission say otherwise."""
+    fields.setdefault("agents", ("claude",))
+    [task] = await hall.engine.submit(Submission(text, **fields))  # type: ignore[arg-type]
+    return task
+
+
+async def kinds(hall: Hall, task: Task) -> list[str]:
+    """What its log tells, in order; a status by its name. The log has no gap."""
+    events = await hall.engine.events(task.id)
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    return [
+        str(
+            event.payload.get("status")
+            if event.payload["kind"] == "status"
+            else event.payload["kind"]
+        )
+        for event in events
+    ]

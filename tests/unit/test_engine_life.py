@@ -19,7 +19,6 @@ from core.model import (
     ReviewState,
     Status,
     Submission,
-    Task,
     Text,
     Tokens,
     Trouble,
@@ -27,7 +26,7 @@ from core.model import (
     Workspace,
 )
 from tests.fakes.agents import Agent
-from tests.fakes.hall import Hall, until
+from tests.fakes.hall import Hall, kinds, submit, until
 
 ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
@@ -38,25 +37,6 @@ async def hall(tmp_path: Path) -> AsyncIterator[Hall]:
     await hall.open()
     yield hall
     await hall.close()
-
-
-async def submit(hall: Hall, text: str = "Fix the bug.", **fields: object) -> Task:
-    fields.setdefault("agents", ("claude",))
-    [task] = await hall.engine.submit(Submission(text, **fields))  # type: ignore[arg-type]
-    return task
-
-
-async def kinds(hall: Hall, task: Task) -> list[str]:
-    events = await hall.engine.events(task.id)
-    assert [event.seq for event in events] == list(range(1, len(events) + 1))
-    return [
-        str(
-            event.payload.get("status")
-            if event.payload["kind"] == "status"
-            else event.payload["kind"]
-        )
-        for event in events
-    ]
 
 
 async def test_a_task_goes_from_submission_to_a_review(hall: Hall) -> None:

@@ -14,12 +14,10 @@ from core.model import (
     Mode,
     Request,
     Status,
-    Submission,
-    Task,
     ToolKind,
 )
 from tests.fakes.agents import Agent
-from tests.fakes.hall import Hall, until
+from tests.fakes.hall import Hall, submit, until
 
 ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
@@ -30,25 +28,6 @@ async def hall(tmp_path: Path) -> AsyncIterator[Hall]:
     await hall.open()
     yield hall
     await hall.close()
-
-
-async def submit(hall: Hall, text: str = "Fix the bug.", **fields: object) -> Task:
-    fields.setdefault("agents", ("claude",))
-    [task] = await hall.engine.submit(Submission(text, **fields))  # type: ignore[arg-type]
-    return task
-
-
-async def kinds(hall: Hall, task: Task) -> list[str]:
-    events = await hall.engine.events(task.id)
-    assert [event.seq for event in events] == list(range(1, len(events) + 1))
-    return [
-        str(
-            event.payload.get("status")
-            if event.payload["kind"] == "status"
-            else event.payload["kind"]
-        )
-        for event in events
-    ]
 
 
 async def test_a_question_waits_for_the_owner_and_the_first_answer_wins(hall: Hall) -> None:
