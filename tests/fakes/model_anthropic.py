@@ -11,6 +11,7 @@ from tests.fakes.model_script import Reply, Say, Turn, Use
 
 Json = dict[str, Any]
 ERRORS = {
+    400: ("invalid_request_error", "messages: the conversation is not valid"),
     401: ("authentication_error", "invalid x-api-key"),
     429: ("rate_limit_error", "This request would exceed the rate limit."),
     500: ("api_error", "Internal server error"),

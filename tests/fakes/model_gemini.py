@@ -9,7 +9,12 @@ from typing import Any
 from tests.fakes.model_script import Reply, Say, Turn, Use
 
 Json = dict[str, Any]
-STATUS = {429: "RESOURCE_EXHAUSTED", 401: "UNAUTHENTICATED", 503: "UNAVAILABLE"}
+ERRORS = {
+    400: ("INVALID_ARGUMENT", "Request contains an invalid argument."),
+    401: ("UNAUTHENTICATED", "API key not valid."),
+    429: ("RESOURCE_EXHAUSTED", "Resource has been exhausted"),
+    503: ("UNAVAILABLE", "The model is overloaded."),
+}
 
 
 def serves(path: str) -> bool:
@@ -45,14 +50,8 @@ def turns(body: Json) -> list[Turn]:
 
 
 def error(status: int) -> Json:
-    message = {429: "Resource has been exhausted", 401: "API key not valid."}
-    return {
-        "error": {
-            "code": status,
-            "message": message.get(status, "The model is overloaded."),
-            "status": STATUS.get(status, "INTERNAL"),
-        }
-    }
+    kind, message = ERRORS.get(status, ("INTERNAL", "An internal error has occurred."))
+    return {"error": {"code": status, "message": message, "status": kind}}
 
 
 def whole(path: str, body: Json, reply: Reply) -> Json:

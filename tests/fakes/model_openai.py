@@ -10,6 +10,11 @@ from uuid import uuid4
 from tests.fakes.model_script import Reply, Say, Turn, Use
 
 Json = dict[str, Any]
+ERRORS = {
+    400: ("invalid_request_error", "Invalid value for 'input'."),
+    401: ("invalid_request_error", "Incorrect API key provided"),
+    429: ("requests", "Rate limit reached"),
+}
 USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
 
 
@@ -57,9 +62,8 @@ def words(content: Any) -> str:
 
 
 def error(status: int) -> Json:
-    message = {429: "Rate limit reached", 401: "Incorrect API key provided"}
-    said = message.get(status, "The server is overloaded")
-    return {"error": {"message": said, "type": "server_error", "code": None}}
+    kind, message = ERRORS.get(status, ("server_error", "The server is overloaded"))
+    return {"error": {"message": message, "type": kind, "code": None}}
 
 
 def whole(path: str, body: Json, reply: Reply) -> Json:
