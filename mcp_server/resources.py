@@ -22,6 +22,7 @@ from mcp_types import EmptyResult, SubscribeRequestParams, UnsubscribeRequestPar
 from core.engine import Engine
 from core.errors import GoferError, NotFound
 from core.model import Event, EventType
+from core.redact import redact
 from core.wire import task_json
 
 JSON = "application/json"
@@ -48,7 +49,7 @@ def add_resources(server: MCPServer[Any], engine: Engine) -> None:
     async def diff(task_id: str) -> str:
         """The unified diff from the task's base to its head."""
         try:
-            return await engine.diff(task_id)
+            return redact(await engine.diff(task_id))
         except GoferError as error:
             raise _explained(error) from error
 

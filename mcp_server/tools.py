@@ -15,11 +15,12 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from core.engine import Engine
 from core.errors import GoferError
 from core.model import ENDED, Decision, Event, EventType, Status, Submission
+from core.redact import redact
 from core.wire import event_json, task_json
 
 BY = "mcp"
@@ -50,6 +51,12 @@ def explained(tool: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
             raise ToolError(str(error)) from error
 
     return call
+
+
+def wrong_arguments(error: ValidationError) -> str:
+    """What is wrong with each, without the page numbers of the library that found it."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in found) + "."
 
 
 def add_tools(server: MCPServer[Any], engine: Engine) -> None:
@@ -230,7 +237,7 @@ def _review(engine: Engine) -> Tools:
         """The task with its review, and its diff."""
         task = await engine.task(task_id)
         diff = await engine.diff(task_id, path) if task.workspace else ""
-        return {"task": task_json(task), "diff": diff}
+        return {"task": task_json(task), "diff": redact(diff)}
 
     async def merge_task(
         task_id: TaskId,
