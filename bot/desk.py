@@ -41,7 +41,7 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """Something that a person sent, whatever it is."""
+    """Something that a person sent, whatever it is. `sent_at` is Unix time."""
 
     update_id: int
     chat_id: int
@@ -49,6 +49,7 @@ class Incoming:
     by: str
     reply_to: int | None
     forwarded: bool
+    sent_at: float
 
     @property
     def key(self) -> str:
@@ -83,6 +84,7 @@ def incoming(update: Update) -> Incoming:
         by(update),
         reply.message_id if reply else None,
         message.forward_origin is not None,
+        message.date.timestamp(),
     )
 
 

@@ -215,14 +215,14 @@ def hub_app(engine: Engine, projects: Projects) -> Starlette:
         handler = CALLS.get(name)
         if handler is None:
             raise UserError(f"This hub knows no {name}; it may be older than this command.")
-        arguments = await request.json()
+        arguments = await _arguments(request)
         if name == "submit":
             arguments = _placed(projects, arguments)
         return JSONResponse(await handler(engine, arguments))
 
     async def follow(request: Request) -> Response:
         task_id = request.query_params.get("task")
-        since = int(request.query_params.get("since", 0))
+        since = _number(request.query_params.get("since", "0"))
         if task_id is not None:
             task_id = (await engine.task(task_id)).id
         lines = _lines(engine, task_id, since)
@@ -235,6 +235,22 @@ def hub_app(engine: Engine, projects: Projects) -> Starlette:
         ],
         exception_handlers={GoferError: _error},
     )
+
+
+async def _arguments(request: Request) -> Arguments:
+    try:
+        arguments = await request.json()
+    except ValueError:
+        raise UserError("A call takes its arguments as JSON.") from None
+    if not isinstance(arguments, dict):
+        raise UserError("A call takes its arguments as one JSON object.")
+    return arguments
+
+
+def _number(text: str) -> int:
+    if not text.isdigit():
+        raise UserError(f"`since` is the number of an event, and {text} is none.")
+    return int(text)
 
 
 def _placed(projects: Projects, arguments: Arguments) -> Arguments:

@@ -28,7 +28,11 @@ def init(ctx: click.Context) -> None:
 
     file = ctx.find_root().obj or _home() / ".env"
     written = {name: value for name, value in dotenv_values(file).items() if value}
-    answers = _ask(written)
+    try:
+        answers = _ask(written)
+    except click.Abort:
+        click.echo("\nStopped; nothing was written.", err=True)
+        raise
     save(file, answers)
     click.echo(f"\nWritten to {file} (readable by you alone).")
     by_hand = f"gofer --env-file {file}" if ctx.find_root().obj else "gofer"

@@ -1,4 +1,4 @@
-"""The prompt templates as MCP prompts: the built-in ones and the owner's own."""
+"""The prompt templates as MCP prompts: the built-in ones and the owner's own, as they are now."""
 
 from __future__ import annotations
 
@@ -15,9 +15,21 @@ from core.errors import UserError
 from core.templates import Template, Templates
 
 
-def add_prompts(server: MCPServer[Any], templates: Templates) -> None:
-    for template in templates.all():
-        server.add_prompt(_prompt(templates, template))
+class Prompts:
+    """Keeps the server's prompts those of the templates, which their owner may edit at any time."""
+
+    def __init__(self, templates: Templates) -> None:
+        self._templates = templates
+        self._served: dict[str, Template] = {}
+
+    def refresh(self, server: MCPServer[Any]) -> None:
+        now = {template.name: template for template in self._templates.all()}
+        for name in [name for name, served in self._served.items() if now.get(name) != served]:
+            server.remove_prompt(name)
+        for name, template in now.items():
+            if self._served.get(name) != template:
+                server.add_prompt(_prompt(self._templates, template))
+        self._served = now
 
 
 class _Filled(Prompt):

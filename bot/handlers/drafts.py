@@ -212,6 +212,14 @@ async def corrected(desk: Desk, draft: Draft, text: str) -> None:
     await show_below(desk, replace(draft, text=text, replacements=kept, asking=None, picking=None))
 
 
+async def joined(desk: Desk, draft: Draft, rest: str) -> None:
+    """The rest of a text that was too long for one message. Doing it twice is doing it once."""
+    if not draft.text.endswith(rest):
+        text, raw_text = f"{draft.text}\n{rest}", f"{draft.raw_text}\n{rest}"
+        draft = replace(draft, text=text, raw_text=raw_text)
+    await show(desk, draft)
+
+
 async def argument_given(desk: Desk, draft: Draft, name: str, text: str) -> None:
     arguments = {**draft.arguments, name: text}
     if draft.message_id is not None:

@@ -40,7 +40,12 @@ async def text(desk: Desk, update: Update, _context: object) -> None:
         understood = await desk.hearing.understand(
             words, project=project, recent_files=await _recent_files(desk, project)
         )
-    draft = Draft(sent.update_id, sent.chat_id, forwarded=sent.forwarded)
+    draft = Draft(
+        sent.update_id,
+        sent.chat_id,
+        forwarded=sent.forwarded,
+        rest_until=routing.rest_until(sent, words),
+    )
     await routing.take(desk, sent, draft, understood)
 
 

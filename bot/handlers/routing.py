@@ -7,6 +7,7 @@ tap. What was forwarded is somebody else's words, so it is only ever proposed as
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from bot.cards import Card, heard
@@ -16,6 +17,10 @@ from core.hearing import Heard
 from core.store.conversation import Draft, DraftState, Route, Waiting
 
 NEW = Route("draft")
+
+# Telegram's apps cut a longer text than 4,096 characters into messages that they send together.
+SHORTEST_PART = 2_048  # characters; they look for a good place to cut in the second half
+PARTS_WITHIN_S = 2.0  # the time of a message is in whole seconds
 
 
 async def take(desk: Desk, sent: Incoming, draft: Draft, understood: Heard) -> None:
@@ -53,7 +58,15 @@ async def close(desk: Desk, draft: Draft, card: Card) -> None:
     await desk.conversation.save_draft(replace(draft, state=DraftState.DROPPED))
 
 
+def rest_until(sent: Incoming, words: str) -> float:
+    """Until when a text in the same chat is taken for the rest of this one; 0 for a whole one."""
+    return sent.sent_at + PARTS_WITHIN_S if len(words) >= SHORTEST_PART else 0.0
+
+
 async def _decide(desk: Desk, sent: Incoming, understood: Heard) -> Route:
+    newest = await desk.conversation.newest_draft(sent.chat_id)
+    if newest is not None and _is_rest(sent, newest):
+        return Route("rest", str(newest.id))
     if sent.forwarded:
         return NEW
     action = understood.intent.action
@@ -65,6 +78,14 @@ async def _decide(desk: Desk, sent: Incoming, understood: Heard) -> Route:
     if action in orders.ORDERS and (chat.task or action in orders.WITHOUT_TASK):
         return Route("order", chat.task or "", action)
     return NEW
+
+
+def _is_rest(sent: Incoming, draft: Draft) -> bool:
+    return (
+        draft.state is DraftState.OPEN
+        and draft.forwarded == sent.forwarded
+        and sent.sent_at <= draft.rest_until
+    )
 
 
 async def _replied(desk: Desk, sent: Incoming, action: str | None) -> Route | None:
@@ -101,14 +122,27 @@ async def _act(desk: Desk, sent: Incoming, route: Route) -> None:
             await orders.answer(desk, sent, route.subject, route.detail, route.words)
         case "follow_up":
             await orders.follow_up(desk, sent, route.subject, route.words)
-            await drafts.wait_no_more(desk, sent.chat_id, route.subject)
+            await _await_rest(desk, sent, route)
         case "order":
             await orders.obey(desk, sent, route.detail, route.subject or None, route.words)
         case _:
             draft = await desk.conversation.draft(int(route.subject))
             if draft is None or draft.state is not DraftState.OPEN:
                 return
+            draft = replace(draft, rest_until=rest_until(sent, route.words))
             if route.kind == "argument":
                 await drafts.argument_given(desk, draft, route.detail, route.words)
+            elif route.kind == "rest":
+                await drafts.joined(desk, draft, route.words)
             else:
                 await drafts.corrected(desk, draft, route.words)
+
+
+async def _await_rest(desk: Desk, sent: Incoming, follow_up: Route) -> None:
+    """The rest of a long follow-up is one, too."""
+    seconds = rest_until(sent, follow_up.words) - time.time()
+    if seconds > 0:
+        waiting = Waiting.for_("follow_up", follow_up.subject, seconds=seconds)
+        await desk.conversation.set_waiting(sent.chat_id, waiting)
+    else:
+        await drafts.wait_no_more(desk, sent.chat_id, follow_up.subject)

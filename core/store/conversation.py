@@ -53,6 +53,7 @@ class Draft:
     look_only: bool = False
     asking: str | None = None  # the argument that is being asked for
     picking: str | None = None  # project | agent
+    rest_until: float = 0.0  # Unix time; the next text, if sent before, is the rest of this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Waiting:
 class Route:
     """What an update was taken for."""
 
-    kind: str  # draft | answer | follow_up | order | edit | argument
+    kind: str  # draft | rest | answer | follow_up | order | edit | argument
     subject: str = ""  # id of a task or draft
     detail: str = ""  # the request, order or argument
     words: str = ""  # what was said
@@ -198,6 +199,12 @@ class Conversation:
     async def draft_shown_in(self, chat_id: int, message_id: int) -> Draft | None:
         rows = await self._database.read(
             "SELECT * FROM drafts WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
+        )
+        return _draft(rows[0]) if rows else None
+
+    async def newest_draft(self, chat_id: int) -> Draft | None:
+        rows = await self._database.read(
+            "SELECT * FROM drafts WHERE chat_id = ? ORDER BY id DESC LIMIT 1", (chat_id,)
         )
         return _draft(rows[0]) if rows else None
 

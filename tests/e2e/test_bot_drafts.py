@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from core.hearing import Heard, Intent, Replacement
-from tests.fakes.bot_house import BotHouse
+from tests.fakes.bot_house import BotHouse, script, until_handled, write
 from tests.fakes.telegram import DEADLINE_S
 
 HEARD = Heard(
@@ -50,6 +50,35 @@ async def test_a_template_asks_for_what_is_missing_and_takes_voice_for_an_answer
         assert draft.deleted
         await phone.taps(filled, "✓ bug fix")
         assert "file:" not in filled.text
+
+
+async def test_a_text_that_the_app_cut_into_messages_is_one_draft(bot_house: BotHouse) -> None:
+    phone = bot_house.phone
+    async with bot_house.running() as hub:
+        await phone.writes("Fix this log: " + "a" * 4_000)
+        await phone.writes("b" * 3_000)
+        await phone.writes("and the last line")
+        draft = await phone.sees("Fix this log", button="Run")
+        await until_handled(hub)
+        phone.ahead_s = 60
+        await phone.writes("Something else")
+        await phone.sees("Something else", button="Run", than=draft)
+        assert "Something else" not in draft.text
+        await phone.taps(draft, "Run")
+        task = (await hub.engine.tasks())[0]
+        assert task.instructions.splitlines()[1:] == ["b" * 3_000, "and the last line"]
+
+
+async def test_a_long_follow_up_goes_to_its_task_as_a_whole(bot_house: BotHouse) -> None:
+    phone = bot_house.phone
+    async with bot_house.running() as hub:
+        await phone.writes("Do it")
+        await phone.taps(await phone.sees(button="Run"), "Run")
+        ended = await phone.sees("Answered", button="Go on")
+        await phone.writes("c" * 4_000, reply_to=ended)
+        await phone.writes(script(write("rest.txt", "of it")))
+        await phone.sees("rest.txt", button="Merge")
+        assert len(await hub.engine.tasks()) == 1
 
 
 async def test_a_correction_changes_the_text_and_is_remembered(bot_house: BotHouse) -> None:

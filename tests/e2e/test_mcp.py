@@ -130,6 +130,30 @@ async def test_a_prompt_is_the_template_filled_in(hub: RunningHub) -> None:
             await client.get_prompt("bug_fix", {"description": "x"})
 
 
+async def test_a_template_of_the_owners_is_a_prompt_from_when_it_is_there(hub: RunningHub) -> None:
+    file = hub.home / "templates" / "haiku.md"
+    async with connected(hub) as client:
+        file.parent.mkdir(exist_ok=True)
+        for words in ("Write a haiku.", "Write two."):
+            file.write_text(f'+++\ntitle = "Haiku"\n+++\n{words}\n', "utf-8")
+            message = (await client.get_prompt("haiku", {})).messages[0]
+            assert message.content.text == words  # type: ignore[union-attr]
+        file.unlink()
+        names = {
+            prompt.name for prompt in (await client.list_prompts(cache_mode="refresh")).prompts
+        }
+        assert "haiku" not in names
+
+
+async def test_wrong_arguments_are_named_in_plain_words(hub: RunningHub) -> None:
+    async with connected(hub) as client:
+        refused = await client.call_tool("list_tasks", {"limit": "many", "status": "ASLEEP"})
+        assert refused.is_error
+        assert "limit: " in words(refused)
+        assert "status: " in words(refused)
+        assert "pydantic" not in words(refused)
+
+
 async def test_progress_grows_while_it_waits_and_a_question_ends_the_wait(hub: RunningHub) -> None:
     heard: list[float] = []
 

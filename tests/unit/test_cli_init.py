@@ -51,6 +51,12 @@ def test_answers_that_cannot_be_are_asked_again(home: Path) -> None:
     assert load().allowed_users == (11,)
 
 
+def test_one_who_stops_in_the_middle_is_told_that_nothing_was_written(home: Path) -> None:
+    stopped = CliRunner().invoke(gofer, ["init"], input="123:abc\n")
+    assert "nothing was written" in stopped.output
+    assert not (home / ".env").exists()
+
+
 def test_a_second_time_enter_keeps_what_is_there_and_shows_no_secret(home: Path) -> None:
     init("123:abc", "11", "", "claude", "ntfy://topic")
     with (home / ".env").open("a") as file:
