@@ -234,6 +234,13 @@ class Repositories(Protocol):
         """
         ...
 
+    async def keep_spares(self, projects: Sequence[Project]) -> None:
+        """Make the files of these projects' next tasks ahead; free the disk of any others'.
+
+        For when nothing else is to do: it gives way to all, and `prepare` never waits for it.
+        """
+        ...
+
     async def tracked_files(self, project: Project) -> Sequence[TrackedFile]: ...
 
     async def read_blobs(self, project: Project, blobs: Sequence[str]) -> Mapping[str, bytes]: ...

@@ -27,8 +27,9 @@ from urllib.parse import quote
 from core.errors import GitError, UserError
 from git_ops import lfs
 from git_ops.git import Git, ours
-from git_ops.owner import Owner
+from git_ops.owner import Owner, Seen
 
+SEEN = "gofer-seen"  # what the owner had at the last refresh
 TASK_ID = re.compile(r"[0-9a-z][0-9a-z-]{0,63}")
 
 
@@ -128,16 +129,37 @@ class Clone:
         folder = self.path / "gofer"
         return [Record(path) for path in sorted(folder.iterdir())] if folder.is_dir() else []
 
-    def refresh(self, owner: Owner) -> None:
-        """Fetch what the owner has, creating the clone the first time. Hold the lock."""
-        ready = self.path / "gofer-ready"
+    def refresh(self, owner: Owner) -> Seen:
+        """Fetch what the owner has, creating the clone the first time. Hold the lock.
+
+        Where nothing has moved since the last time there is nothing to fetch.
+        """
+        ready, last = self.path / "gofer-ready", self.path / SEEN
         if not ready.exists():
             self.path.mkdir(parents=True, exist_ok=True)
             form = owner.git.text("rev-parse", "--show-object-format")
             self.git.run("init", "--quiet", "--bare", "--template=", f"--object-format={form}")
             ready.touch()
         lfs.share_store(self.path, owner.file("lfs"))
-        self.take(owner, "+refs/heads/*:refs/owner/heads/*", "+refs/tags/*:refs/owner/tags/*")
+        seen = owner.look()
+        if not last.exists() or last.read_bytes() != seen.listing:
+            self.take(owner, "+refs/heads/*:refs/owner/heads/*", "+refs/tags/*:refs/owner/tags/*")
+            replace_file(last, seen.listing)
+        return seen
+
+    def starting_point(self, owner: Owner, base: str | None) -> tuple[str, str | None]:
+        """The commit of a base (None: what is checked out), which is here then, and its branch.
+
+        Refreshes; hold the lock. Raises UserError.
+        """
+        seen = self.refresh(owner)
+        branch = seen.current if base in (None, "HEAD") else base
+        if branch is not None and branch in seen.tips:
+            return seen.tips[branch], branch
+        commit = owner.resolve(base or "HEAD")
+        if self.tip(commit) is None:
+            self.take(owner, commit)
+        return commit, None
 
     def take(self, owner: Owner, *what: str) -> None:
         """Fetch refspecs or commit ids from the owner's repository."""
@@ -179,6 +201,19 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def locked_unless_busy(path: Path) -> Iterator[bool]:
+    """Yields False, without waiting, where somebody else holds the lock."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def folder_name(project: str) -> str:

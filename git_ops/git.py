@@ -91,6 +91,7 @@ class Git:
     options: tuple[str, ...]
     forgets: tuple[str, ...]  # of the environment: arguments of env(1)
     environment: Mapping[str, str]
+    program: tuple[str, ...] = ("git",)
 
     def using(self, **environment: str | Path) -> Git:
         """The same with these variables set as well."""
@@ -101,6 +102,10 @@ class Git:
         """The same with these `name=value` settings as well."""
         added = tuple(part for setting in settings for part in ("-c", setting))
         return replace(self, options=self.options + added)
+
+    def gently(self) -> Git:
+        """The same, giving way to everything else on the machine."""
+        return replace(self, program=("nice", "-n", "19", "git"))
 
     def over(self, work_tree: Path, index: Path) -> Git:
         """The same git directory over a work tree, with an index of its own."""
@@ -131,7 +136,7 @@ class Git:
     def _command(self, arguments: Sequence[Argument]) -> list[str]:
         variables = (f"{name}={value}" for name, value in self.environment.items())
         options = (*self.options, *map(os.fsdecode, arguments))
-        return ["env", *self.forgets, *variables, "git", *options]
+        return ["env", *self.forgets, *variables, *self.program, *options]
 
     def run(
         self,

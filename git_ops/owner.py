@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +14,8 @@ from core.errors import UserError
 from core.model import TrackedFile
 from git_ops.git import Git, fields, owners, shown
 
+HEADS = "refs/heads/"
+LISTED = "--format=%(HEAD)%(objectname) %(refname)"  # a star or a space comes first
 LATELY = 30  # commits that count as the last ones
 MOST_CHANGED = 300  # files of them
 
@@ -39,19 +41,29 @@ class Checkout:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """The owner's branches at one moment."""
+
+    listing: bytes  # of branches and tags; the same one means that nothing has moved
+    tips: Mapping[str, str]
+    current: str | None  # the branch that is checked out; None for a detached head
+
+
+@dataclass(frozen=True, slots=True)
 class Owner:
     path: Path
     git: Git
+    git_dir: Path
 
     @classmethod
     def at(cls, path: Path) -> Owner:
         """Raises UserError for a folder that is no repository of its own."""
         if not path.is_dir():
             raise UserError(f"There is no folder {path}. Mend the project's path, or remove it.")
-        found = cls(path, owners(path))
-        answer = found.git.call("rev-parse", "--git-dir")
+        git = owners(path)
+        answer = git.call("rev-parse", "--git-dir")
         if answer.status == 0:
-            return found
+            return cls(path, git, path / answer.text)
         if "dubious ownership" in answer.reason:
             raise UserError(
                 f"{path} belongs to another user. If you trust it: "
@@ -90,6 +102,17 @@ class Owner:
         paths = (shown(path) for path in fields(self.git.run(*listing)))
         return list(dict.fromkeys(paths))[:MOST_CHANGED]
 
+    def look(self) -> Seen:
+        """Its branches, all in one call."""
+        listing = self.git.run("for-each-ref", LISTED, "refs/heads", "refs/tags")
+        tips, current = {}, None
+        for line in os.fsdecode(listing).split("\n")[:-1]:
+            tip, _, name = line[1:].partition(" ")
+            if name.startswith(HEADS):
+                tips[name.removeprefix(HEADS)] = tip
+                current = name.removeprefix(HEADS) if line.startswith("*") else current
+        return Seen(listing, tips, current)
+
     def current_branch(self) -> str | None:
         """None for a detached head."""
         return self.git.maybe("symbolic-ref", "--quiet", "--short", "HEAD")
@@ -108,8 +131,11 @@ class Owner:
         }
 
     def file(self, name: str) -> Path:
-        """A file of the git directory of this checkout, e.g. `index`."""
-        return self.path / self.git.text("rev-parse", "--git-path", name)
+        """A file of the git directory; linked work trees share all but their index."""
+        shared = self.git_dir / "commondir"
+        if name == "index" or not shared.is_file():
+            return self.git_dir / name
+        return self.git_dir / os.fsdecode(shared.read_bytes()).rstrip("\n") / name
 
     def checkouts(self) -> list[Checkout]:
         """Every work tree of the repository, linked ones included."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from core.model import FileChange, Project, TrackedFile, Workspace
-from git_ops import merge, pull_request, review, sweep
+from git_ops import merge, pull_request, review, spare, sweep
 from git_ops.clone import Clone
 from git_ops.notes import notes_in, notes_on
 from git_ops.owner import Owner
@@ -146,6 +146,9 @@ class Repositories:
 
     async def reconcile(self, known: Mapping[str, Workspace | None]) -> Sequence[str]:
         return await self._run(sweep.sweep, self._home, frozenset(known))
+
+    async def keep_spares(self, projects: Sequence[Project]) -> None:
+        await self._run(spare.keep, self._home, projects)
 
     async def tracked_files(self, project: Project) -> Sequence[TrackedFile]:
         return await self._run(lambda: Owner.at(project.path).tracked_files())

@@ -9,9 +9,10 @@ import psutil
 
 from core.errors import GitError
 from git_ops import worktree
-from git_ops.clone import Clone, Record
+from git_ops.clone import SEEN, Clone, Record
 from git_ops.git import ours
 from git_ops.landing import moving, recover
+from git_ops.spare import Spare
 
 TIDY = ("gc.auto=6700", "gc.autoDetach=false")  # nothing that a reference holds is ever pruned
 
@@ -28,6 +29,8 @@ def sweep(home: Path, known: Collection[str]) -> list[str]:
     done = []
     for path in sorted((home / "repos").glob("*.git")):
         clone = Clone(path, ours(path))
+        (path / SEEN).unlink(missing_ok=True)  # whatever was cut off: fetch once more
+        Spare.of(home, path.stem).clear()
         for stale in path.rglob("*.lock"):
             stale.unlink()
         for record in clone.records():

@@ -20,6 +20,7 @@ from git_ops.clone import Clone, Origin, Record, folder_name
 from git_ops.owner import Owner
 from git_ops.publish import publish, withdraw
 from git_ops.review import raw_paths
+from git_ops.spare import Spare
 
 Sandboxed = Callable[[Sequence[str], Workspace], Sequence[str]]
 
@@ -39,14 +40,16 @@ class Site:
     clone: Clone
     record: Record
     path: Path
+    spare: Spare
     sandboxed: Sandboxed | None
 
     @classmethod
     def of(cls, home: Path, project: Project, task_id: str, sandboxed: Sandboxed | None) -> Site:
         clone = Clone.of(home, project.name)
         record = clone.record(task_id)
-        path = home / "worktrees" / folder_name(project.name) / task_id
-        return cls(project, Owner.at(project.path), clone, record, path, sandboxed)
+        spare = Spare.of(home, folder_name(project.name))
+        path = spare.files.with_name(task_id)
+        return cls(project, Owner.at(project.path), clone, record, path, spare, sandboxed)
 
     # --- making ----------------------------------------------------------------------------------
 
@@ -55,20 +58,13 @@ class Site:
             origin = self.record.origin()
             if origin is None:
                 with self.clone.lock():
-                    self.clone.refresh(self.owner)
                     origin = self._branch_off(slug, base, include_uncommitted)
-            else:
-                self._take_back(origin)
-            return self._furnished(origin)
+                return self._furnished(origin, origin.base)
+            self._take_back(origin)
+            return self._furnished(origin, self.clone.tip_of(origin.branch))
 
     def _branch_off(self, slug: str, base: str | None, include_uncommitted: bool) -> Origin:
-        name = base or self.project.base or "HEAD"
-        commit = self.owner.resolve(name)
-        if self.clone.tip(commit) is None:
-            self.clone.take(self.owner, commit)
-        target = self.owner.current_branch() if name == "HEAD" else name
-        if target is not None and self.owner.tip(target) is None:
-            target = None
+        commit, target = self.clone.starting_point(self.owner, base or self.project.base)
         start = self._with_uncommitted(commit) if include_uncommitted else commit
         branch = branch_name(self.record.task_id, slug)
         self.clone.git.run("update-ref", f"refs/heads/{branch}", start)
@@ -87,22 +83,30 @@ class Site:
         message = "Uncommitted changes of the owner's"
         return self.clone.commit(tree, [commit], message, self.owner.identity())
 
-    def _furnished(self, origin: Origin) -> Workspace:
+    def _furnished(self, origin: Origin, tip: str) -> Workspace:
         """The workspace with its files, which are made unless they are all there."""
         if self.record.read("ready") is None or not self.path.is_dir():
             self.record.forget("ready")
             worktree.write_excludes(self.record, self.project, self.owner)
-            tip = self.clone.tip_of(origin.branch)
-            if worktree.build(self.clone, self.record, self.path, origin, tip, self.owner):
-                inside.remember(worktree.look(self.clone, self.record, self.path), self.record)
+            self._build(origin, tip)
             worktree.furnish(self.project, self.path, confined=self.sandboxed is not None)
             self.record.forget("switch")
             self.record.write("ready", {})
-        self._resume(origin)
-        return self.workspace(origin)
+        elif self._resume(origin):
+            tip = self.clone.tip_of(origin.branch)
+        return self.workspace(origin, tip)
 
-    def workspace(self, origin: Origin) -> Workspace:
-        head = self.clone.tip_of(origin.branch)
+    def _build(self, origin: Origin, tip: str) -> None:
+        worktree.remove(self.path)
+        self.record.index.unlink(missing_ok=True)
+        spare = self.spare.take(self.record, self.path)
+        place = (self.clone, self.record, self.path)
+        if worktree.build(*place, origin, tip, self.owner, spare):
+            inside.remember(worktree.look(*place), self.record)
+
+    def workspace(self, origin: Origin, head: str | None = None) -> Workspace:
+        """As it is now; `head` where the branch is known to be."""
+        head = head or self.clone.tip_of(origin.branch)
         return Workspace(
             path=self.path,
             project=self.project.name,
@@ -219,14 +223,14 @@ class Site:
         self._resume(origin)
         self._publish(origin)
 
-    def _resume(self, origin: Origin) -> None:
-        """Finish a switch of files, this one or one that a crash cut off.
+    def _resume(self, origin: Origin) -> bool:
+        """Finish a switch of files, this one or one that a crash cut off. False: there is none.
 
         Half-switched files would else be taken for new work.
         """
         intent = self.record.read("switch")
         if intent is None:
-            return
+            return False
         head, target = intent["head"], intent["target"]
         self._agent_follows(origin, head)
         git = worktree.look(self.clone, self.record, self.path)
@@ -237,6 +241,7 @@ class Site:
             with self.clone.lock():
                 self.clone.move(f"refs/heads/{origin.branch}", target, head)
         self.record.forget("switch")
+        return True
 
     def revert_files(self, paths: Sequence[str]) -> Workspace:
         with self.record.lock():
@@ -297,7 +302,7 @@ class Site:
         with self.record.lock():
             origin = self.origin()
             self._take_back(origin)
-            workspace = self._furnished(origin)
+            workspace = self._furnished(origin, self.clone.tip_of(origin.branch))
             self._publish(origin)
             return workspace
 

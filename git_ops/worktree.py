@@ -35,16 +35,20 @@ def look(clone: Clone, record: Record, work_tree: Path) -> Git:
 
 
 def build(
-    clone: Clone, record: Record, work_tree: Path, origin: Origin, tip: str, owner: Owner
+    clone: Clone,
+    record: Record,
+    work_tree: Path,
+    origin: Origin,
+    tip: str,
+    owner: Owner,
+    spare: str | None,
 ) -> bool:
-    """Make the files and the agent's repository. What lies there already is removed.
+    """Make the files and the agent's repository. Returns whether there are submodules among them.
 
-    Returns whether there are submodules among them.
+    `spare` is the commit whose files lie there already, with the index to them; None: no files do.
     """
-    remove(work_tree)
-    work_tree.mkdir(parents=True)
-    record.index.unlink(missing_ok=True)
-    links = check_out(clone, record, work_tree, tip)
+    work_tree.mkdir(parents=True, exist_ok=True)
+    links = spare != tip and check_out(clone, record, work_tree, tip)
     if links:
         git = look(clone, record, work_tree)
         fill_submodules(git, owner.path, record.folder / "index.scratch")

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.engine import turns
@@ -18,12 +19,11 @@ from core.engine.life import Life
 from core.engine.parts import Parts
 from core.errors import GoferError
 from core.health import look
-from core.model import ENDED, EventType, Failure, Outcome, Status
+from core.model import EventType, Failure, Outcome, Status
 from core.store import tasks
-from core.store.tasks import Stored
+from core.store.tasks import Queued, Stored
 
 LOOK_AGAIN_S = 5.0  # while there is no room, or the store cannot be written
-QUEUED_AT_ONCE = 500  # as many are looked at in one round
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ class Scheduler:
         self._loop: asyncio.Task[None] | None = None
         self._leaving = False
         self.shortage: str | None = None
+        self.idle = asyncio.Event()  # nothing runs, nothing could; whoever heeds it clears it
 
     @property
     def running(self) -> tuple[str, ...]:
@@ -62,7 +63,7 @@ class Scheduler:
             running.life.nudge()
 
     def attach(self, stored: Stored) -> None:
-        self._spawn(stored, attach=True)
+        self._spawn(stored.task.id, stored.task.project, attach=True)
 
     async def end_now(self, task_id: str) -> None:
         """Leave a task's run and end its agent. The caller settles the task itself."""
@@ -115,70 +116,68 @@ class Scheduler:
         """Start what can be started. How long until the next round; None: until woken."""
         await self._release()
         now = time.time()
-        rows = self._parts.database.read
-        queued = await tasks.select(rows, "status = 'QUEUED'", (), limit=QUEUED_AT_ONCE)
-        due = [stored for stored in queued if _is_due(stored, now)]
+        queued = await tasks.queued(self._parts.database.read)
+        due = [task for task in queued if _is_due(task, now)]
         self.shortage = look(self._parts.settings.home).shortage(self._parts.settings)
+        if self.shortage or not (queued or self._running):
+            self.idle.set()
         if due and self.shortage:
             log.warning("%d tasks wait: %s", len(due), self.shortage)
             return LOOK_AGAIN_S
-        for stored in due:
+        limits = {project.name: project.max_concurrent for project in self._parts.projects.all()}
+        for task in due:
             if len(self._running) >= self._parts.settings.max_concurrent_tasks:
                 break
-            if stored.task.id not in self._running and self._has_turn(stored.task.project):
-                await self._claim(stored)
-        later = [stored.not_before - now for stored in queued if not _is_due(stored, now)]
+            if task.id not in self._running and self._has_turn(task.project, limits):
+                await self._claim(task)
+        later = [task.not_before - now for task in queued if not _is_due(task, now)]
         return max(min(later), 0.05) if later else None
 
-    def _has_turn(self, project_name: str) -> bool:
-        projects = {project.name: project for project in self._parts.projects.all()}
-        limit = projects[project_name].max_concurrent if project_name in projects else None
+    def _has_turn(self, project: str, limits: Mapping[str, int | None]) -> bool:
+        limit = limits.get(project)
         at_work = Counter(running.project for running in self._running.values())
-        return limit is None or at_work[project_name] < limit
+        return limit is None or at_work[project] < limit
 
-    async def _claim(self, stored: Stored) -> None:
-        async with change(self._parts, stored.task.id) as made:
+    async def _claim(self, task: Queued) -> None:
+        async with change(self._parts, task.id, durable=False) as made:
             claimed = made.task.status is Status.QUEUED
             if claimed:
                 made.move(Status.EXECUTING)
         if claimed:
-            self._spawn(stored, attach=False)
+            self._spawn(task.id, task.project, attach=False)
 
     async def _release(self) -> None:
         """Queue the tasks whose predecessor has ended, or end them with it."""
-        rows = self._parts.database.read
-        for stored in await tasks.select(rows, "status = 'CREATED'", ()):
-            assert stored.task.after is not None
-            before = (await tasks.load(rows, stored.task.after)).task
-            if before.status in ENDED:
-                async with change(self._parts, stored.task.id) as made:
-                    _follow(made, before.id, before.status)
+        for task_id, before, status in await tasks.released(self._parts.database.read):
+            async with change(self._parts, task_id) as made:
+                _follow(made, before, status)
 
     # --- lives -----------------------------------------------------------------------------------
 
-    def _spawn(self, stored: Stored, *, attach: bool) -> None:
-        life = Life(self._parts, stored.task.id)
-        task = asyncio.create_task(life.run(attach=attach), name=f"task {stored.task.id}")
-        self._running[stored.task.id] = Running(life, stored.task.project, task)
-        task.add_done_callback(lambda done: self._ended(stored, done))
+    def _spawn(self, task_id: str, project: str, *, attach: bool) -> None:
+        life = Life(self._parts, task_id)
+        work = asyncio.create_task(life.run(attach=attach), name=f"task {task_id}")
+        self._running[task_id] = Running(life, project, work)
+        work.add_done_callback(lambda done: self._ended(task_id, project, done))
 
-    def _ended(self, stored: Stored, done: asyncio.Task[None]) -> None:
-        del self._running[stored.task.id]
+    def _ended(self, task_id: str, project: str, done: asyncio.Task[None]) -> None:
+        del self._running[task_id]
         self.wake()
         if done.cancelled() or done.exception() is None:
             return
-        log.error("the run of task %s broke", stored.task.id, exc_info=done.exception())
+        log.error("the run of task %s broke", task_id, exc_info=done.exception())
         if not self._leaving:
-            asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._attach_again, stored)
+            loop = asyncio.get_running_loop()
+            loop.call_later(LOOK_AGAIN_S, self._attach_again, task_id, project)
 
-    def _attach_again(self, stored: Stored) -> None:
-        if not self._leaving and stored.task.id not in self._running:
-            self.attach(stored)
+    def _attach_again(self, task_id: str, project: str) -> None:
+        if not self._leaving and task_id not in self._running:
+            self._spawn(task_id, project, attach=True)
 
 
-def _is_due(stored: Stored, now: float) -> bool:
+def _is_due(task: Queued, now: float) -> bool:
     """A time further off than any pause was set by a clock that has been put back since."""
-    return not now < stored.not_before <= now + turns.RETRY_S[1]
+    return not now < task.not_before <= now + turns.RETRY_S[1]
 
 
 def _follow(made: Change, before: str, status: Status) -> None:

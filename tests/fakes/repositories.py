@@ -26,6 +26,7 @@ class MemoryRepositories:
     subjects: dict[str, str] = field(default_factory=lambda: {BASE: "base"})
     merged: dict[str, list[str]] = field(default_factory=dict)  # by project: landed heads
     kept: list[str] = field(default_factory=list)
+    spares: list[tuple[str, ...]] = field(default_factory=list)  # asked for, each time
     conflicts: tuple[str, ...] = ()
     merging: asyncio.Event = field(default_factory=asyncio.Event)  # set when one begins
 
@@ -165,6 +166,9 @@ class MemoryRepositories:
         for path in strays:
             shutil.rmtree(path)
         return [f"removed {path.name}" for path in strays]
+
+    async def keep_spares(self, projects: Sequence[Project]) -> None:
+        self.spares.append(tuple(project.name for project in projects))
 
     async def tracked_files(self, project: Project) -> Sequence[TrackedFile]:
         return []

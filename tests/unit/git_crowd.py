@@ -15,7 +15,7 @@ from types import FrameType
 import psutil
 
 from core.model import Workspace
-from git_ops import merge
+from git_ops import merge, spare
 from git_ops.repositories import Repositories
 from git_ops.workspace import Site
 from tests.fakes.checkout import Checkout, git
@@ -23,7 +23,7 @@ from tests.fakes.checkout import Checkout, git
 TASKS = 10
 PAUSE_S = 0.2  # between two commits of the owner's
 PACKAGE = "/git_ops/"
-STEPS = ("prepare", "checkpoint", "merge", "undo", "discard", "restore")
+STEPS = ("prepare", "checkpoint", "merge", "undo", "discard", "restore", "spare", "take")
 
 
 async def merge_at_once(repositories: Repositories, owner: Checkout, round_: int) -> None:
@@ -160,8 +160,10 @@ def do(owner: Checkout, home: Path, step: str) -> object:
     """One step of a task, the way that `Repositories` does it."""
     here = site(owner, home)
     match step:
-        case "prepare":
+        case "prepare" | "take":
             return here.prepare("x", None, False)
+        case "spare":
+            return spare.keep(home, [owner.project])
         case "checkpoint":
             return here.checkpoint("Turn", {})
         case "merge":
@@ -180,6 +182,15 @@ def do(owner: Checkout, home: Path, step: str) -> object:
 def lead_up_to(owner: Checkout, home: Path, step: str) -> None:
     """Everything that comes before a step."""
     if step == "prepare":
+        return
+    if step in ("spare", "take"):
+        Site.of(home, owner.project, "before", None).prepare("x", None, False)
+        spare.keep(home, [owner.project])
+        owner.put("app.py", "changed\n")
+        owner.put("more.txt")
+        owner.git("add", "app.py", "more.txt")
+        someone = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+        owner.git(*someone, "commit", "--quiet", "--message", "Meanwhile")
         return
     workspace = site(owner, home).prepare("x", None, False)
     (workspace.path / "app.py").write_text("two\n")
@@ -213,7 +224,7 @@ def is_at_base(owner: Checkout, home: Path) -> bool:
 
 
 async def put_in_order(home: Path) -> None:
-    known: dict[str, Workspace | None] = {"abcd1234": None}
+    known: dict[str, Workspace | None] = {"abcd1234": None, "before": None}
     await Repositories(home).reconcile(known)
 
 
@@ -226,6 +237,13 @@ def check(owner: Checkout, home: Path, step: str) -> None:
     assert not list((owner.path / ".git").glob("*gofer*"))
     here = site(owner, home)
     git(here.clone.path, "fsck", "--no-dangling")
+    if step == "spare":
+        do(owner, home, "take")
+    if step in ("spare", "take"):
+        assert (here.path / "app.py").read_text() == "changed\n"
+        names = {path.name for path in here.path.iterdir()}
+        assert names == {".git", "app.py", "gone.txt", "more.txt"}
+        assert git(here.path, "status", "--porcelain") == ""
     if step in ("checkpoint", "restore"):
         assert owner.show("gofer/abcd1234-x:work.txt") == "work"
     if step == "merge":
