@@ -13,20 +13,42 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 
-from core.model import Command, Status, Submission, Text
+from core.model import (
+    Command,
+    FileEdit,
+    Project,
+    Status,
+    Submission,
+    Text,
+    Tokens,
+    ToolCall,
+    ToolKind,
+    Usage,
+    Workspace,
+)
 from tests.fakes.agents import Agent
 from tests.fakes.hall import Hall
+from tests.fakes.repositories import MemoryRepositories
 
 RUNS = 20
 TASKS = 200  # so many share what is written back at the end
 
 
+class OneTree(MemoryRepositories):
+    """A folder for each task would count as the store's."""
+
+    async def prepare(self, project: Project, task_id: str, *args: Any, **kwargs: Any) -> Workspace:
+        return await super().prepare(project, "tree", *args, **kwargs)
+
+
 @asynccontextmanager
 async def hall(folder: Path, **settings: object) -> AsyncIterator[Hall]:
     one = Hall(folder / "home", {"task_queue_size": 100_000, **settings})
+    one.repositories = OneTree(folder / "home" / "worktrees")
     await one.open()
     try:
         yield one
@@ -49,30 +71,28 @@ async def fill(one: Hall, number: int) -> None:
     await one.until(task.id, Status.COMPLETED)
     columns = "title,instructions,prompt,project,agent,mode,status,created_at,updated_at,template,"
     columns += "arguments,origin,workspace,question,review,error,state,answer,last_seq,not_before"
-    run = "agent,prompt,session_id,started_at,ended_at,outcome,position,state"
+    run = ("agent", "prompt", "session_id", "started_at", "ended_at", "outcome", "position")
     async with one.database.transaction() as tx:
-        await tx.execute("CREATE TEMP TABLE n (id TEXT)")
-        await tx.execute(
-            "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < ?)"
-            " INSERT INTO n SELECT printf('z%07d', x) FROM c",
+        await tx.execute(  # with ids that lie scattered, as random ones do
+            "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < ?)"
+            f" INSERT INTO tasks (id, {columns})"
+            f" SELECT printf('%08x', x * 2654435761 % 4294967296), {columns} FROM tasks, n",
             (number,),
         )
         await tx.execute(
-            f"INSERT INTO tasks (id, {columns}) SELECT n.id, {columns} FROM tasks, n"
-            " WHERE tasks.id = ?",
+            f"INSERT INTO runs (task, number, state, {','.join(run)})"
+            f" SELECT copy.number, 1, runs.state, {','.join(f'runs.{name}' for name in run)}"
+            " FROM tasks AS copy, runs WHERE copy.id <> ?",
             (task.id,),
         )
         await tx.execute(
-            f"INSERT INTO runs (id, task_id, number, {run})"
-            f" SELECT n.id || '-1', n.id, 1, {run} FROM n, runs WHERE task_id = ?",
+            "INSERT INTO events (task, seq, run, type, payload, at)"
+            " SELECT copy.number, seq, run, type, payload, at"
+            " FROM tasks AS copy, events WHERE copy.id <> ?",
             (task.id,),
         )
-        await tx.execute(
-            "INSERT INTO events (task_id, seq, run_id, type, payload, at)"
-            " SELECT n.id, seq, n.id || '-1', type, payload, at FROM n, events WHERE task_id = ?",
-            (task.id,),
-        )
-        await tx.execute("DROP TABLE n")
+    # what this wrote is no part of what is measured behind it
+    await one.database._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 async def submitting(folder: Path, stored: int) -> None:
@@ -106,13 +126,27 @@ async def _hang(agent: Agent) -> None:
 async def bytes_per_task(folder: Path) -> None:
     async with hall(folder) as one:
         await fill(one, 1000)
+        one.agents.scripts = {"claude": _works}
         before = psutil.Process().io_counters().write_bytes
         for _ in range(TASKS):
             [task] = await one.engine.submit(Submission("Fix it."))
-            await one.until(task.id, Status.COMPLETED)
-        await one.database._writer.execute_fetchall("PRAGMA wal_checkpoint(RESTART)")
+            task = await one.until(task.id, Status.COMPLETED)
+        await one.database._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
         written = psutil.Process().io_counters().write_bytes - before
-        print(f"written per task at 1,000 stored      {written / TASKS / 1000:8.1f} KB")
+        events = len(await one.engine.events(task.id))
+        print(f"written per task at 1,000 stored      {written / TASKS / 1000:8.1f} KB", end="")
+        print(f" ({events} events each)")
+
+
+async def _works(agent: Agent) -> None:
+    """What a short run reports. It writes no file: that would count as the store's."""
+    await agent.says(Text("I look at what there is."), Usage(Tokens(1200, 80, 900), 0.02))
+    for n, name in enumerate(("src/cart.py", "tests/test_cart.py")):
+        await agent.says(ToolCall(f"t{n}", ToolKind.EDIT, f"Edit {name}", "running"))
+        await agent.says(FileEdit(name, "@@ -1 +1 @@\n-total = 0\n+total = sum(prices)"))
+        await agent.says(ToolCall(f"t{n}", ToolKind.EDIT, f"Edit {name}", "done"))
+    await agent.says(_command(1), Text("The total is right now."))
+    await agent.ends_turn("The total is right now.")
 
 
 async def flood(folder: Path, seconds: float) -> None:

@@ -110,7 +110,7 @@ class Outbox:
             async with self._database.transaction() as tx:
                 await rows.postpone(tx, delivery.id, until, redact(str(error))[:500])
             return 0
-        async with self._database.transaction() as tx:
+        async with self._database.transaction(durable=False) as tx:
             await rows.delete(tx, delivery.id)
         return 0
 

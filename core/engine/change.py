@@ -87,7 +87,9 @@ class Change:
         """Append an event. Returns its `seq`."""
         self.seq += 1
         masked = {name: clean(value) for name, value in payload.items()}
-        event = events.NewEvent(self.seq, self.run.id, type_, {"kind": kind, **masked}, self.now)
+        event = events.NewEvent(
+            self.seq, self.run.number, type_, {"kind": kind, **masked}, self.now
+        )
         self._events.append(event)
         return self.seq
 
@@ -167,9 +169,9 @@ class Change:
 
 
 @asynccontextmanager
-async def change(parts: Parts, task_id: str) -> AsyncIterator[Change]:
+async def change(parts: Parts, task_id: str, *, durable: bool = True) -> AsyncIterator[Change]:
     """Load, change, and write a task. Raises NotFound; TransientError when the disk says no."""
-    async with writing(parts) as tx:
+    async with writing(parts, durable=durable) as tx:
         made = Change(tx, await tasks.load(tx.rows, task_id))
         yield made
         await made.write(parts)
@@ -177,10 +179,10 @@ async def change(parts: Parts, task_id: str) -> AsyncIterator[Change]:
 
 
 @asynccontextmanager
-async def writing(parts: Parts) -> AsyncIterator[Transaction]:
+async def writing(parts: Parts, *, durable: bool = True) -> AsyncIterator[Transaction]:
     """A transaction whose passing failures (disk full, file locked) are TransientError."""
     try:
-        async with parts.database.transaction() as tx:
+        async with parts.database.transaction(durable=durable) as tx:
             yield tx
             fault("commit.before")
     except sqlite3.OperationalError as error:
@@ -190,7 +192,7 @@ async def writing(parts: Parts) -> AsyncIterator[Transaction]:
 
 def new_run(task_id: str, number: int, agent: str, prompt: str, session: str | None) -> Run:
     return Run(
-        id=f"{task_id}-{number}",
+        id=tasks.run_id(task_id, number),
         task_id=task_id,
         number=number,
         agent=agent,

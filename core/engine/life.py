@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, assert_never
@@ -26,14 +27,21 @@ from core.model import (
     ACTIVE,
     AgentEvent,
     Batch,
+    Command,
     Decision,
     Failure,
+    FileEdit,
     Outcome,
+    Plan,
     ProcessEnded,
     Request,
     RunSpec,
     Status,
+    Text,
+    Thinking,
+    ToolCall,
     TurnEnded,
+    Usage,
 )
 from core.ports import AgentRun
 from core.store import tasks
@@ -41,6 +49,8 @@ from core.store.tasks import Stored
 
 QUEUED_BATCHES = 64  # read ahead of the store; beyond that the agent's bridge has to wait
 STORED_TOGETHER = 512  # batches that share a transaction in a flood
+GATHER_S = 0.25  # behind a transaction, until the next one about nothing but progress
+FLOWING = (Text, Thinking, Plan, ToolCall, FileEdit, Command, Usage)
 WRITE_AGAIN_S = (0.2, 10.0)  # first and longest pause while the disk is full
 END_S = 30.0  # for a stopped process to report its end
 
@@ -59,6 +69,7 @@ class Life:
         self._pump: asyncio.Task[None] | None = None
         self._wishes = Wishes(parts, task_id)
         self._stop_on_leaving = False
+        self._stored_at = 0.0
 
     def nudge(self) -> None:
         """There may be a message or an answer for the agent. A full queue is looked at anyway."""
@@ -169,19 +180,25 @@ class Life:
                 return stored.run_state.turn
 
     async def _next(self, patience_s: float | None) -> list[Batch]:
-        """What has come, at least something unless nudged or out of patience."""
+        """What has come, at least something unless nudged or out of patience.
+
+        What only flows by gathers for a moment, so that a busy agent costs few transactions.
+        """
         batches: list[Batch] = []
+        wait_s, gathering = patience_s, patience_s != 0
         with suppress(TimeoutError):
-            async with asyncio.timeout(patience_s):
-                item = await self._reports.get()
-            while True:
+            while len(batches) < STORED_TOGETHER:
+                async with asyncio.timeout(wait_s):
+                    item = await self._reports.get()
                 if isinstance(item, Exception):
-                    raise item
+                    if not batches:
+                        raise item
+                    self._reports.put_nowait(item)  # what came before it is stored first
+                    break
                 if item is not None:
                     batches.append(item)
-                if len(batches) >= STORED_TOGETHER or self._reports.empty():
-                    break
-                item = self._reports.get_nowait()
+                gathering = gathering and item is not None and _flows(item)
+                wait_s = max(self._stored_at + GATHER_S - time.monotonic(), 0) if gathering else 0
         return batches
 
     async def _store(self, batches: Sequence[Batch]) -> Stored:
@@ -192,6 +209,7 @@ class Life:
             return made.stored
 
         stored: Stored = await self._write(record)
+        self._stored_at = time.monotonic()
         if any(isinstance(event, Request) for event in events):
             self._wishes.come()  # a rule may have answered it
         return stored
@@ -205,7 +223,7 @@ class Life:
         if await self._goes_on():
             await self._wishes.rest(agent, False)
             return True
-        if not await self._write(lambda made: work.conclude(self._parts, made, turn, found)):
+        if not await self._conclude(turn, found):
             return False
         self._wishes.come()
         await self._wishes.rest(agent, False)
@@ -214,6 +232,10 @@ class Life:
             await self._stop_agent()  # nothing of it may be left when its successor begins
             await self._leave()
         return True
+
+    async def _conclude(self, turn: TurnEnded, found: work.Found) -> bool:
+        conclude = lambda made: work.conclude(self._parts, made, turn, found)  # noqa: E731
+        return bool(await write_until_done(self._parts, self.task_id, conclude))
 
     async def _goes_on(self) -> bool:
         """A message that crossed the end of the turn may have begun the next, or ended it even."""
@@ -270,7 +292,8 @@ class Life:
         return await tasks.load(self._parts.database.read, self.task_id)
 
     async def _write(self, edit: Callable[[Change], Any]) -> Any:
-        return await write_until_done(self._parts, self.task_id, edit)
+        """Without waiting for the disk: a power cut would end the agent as well."""
+        return await write_until_done(self._parts, self.task_id, edit, durable=False)
 
     async def _leave(self) -> None:
         """Let go of the agent, which goes on without us if it goes on at all."""
@@ -314,18 +337,25 @@ async def end(
     await write_until_done(parts, task_id, finish)
 
 
-async def write_until_done(parts: Parts, task_id: str, edit: Callable[[Change], Any]) -> Any:
+async def write_until_done(
+    parts: Parts, task_id: str, edit: Callable[[Change], Any], *, durable: bool = True
+) -> Any:
     """A full disk makes us, and thereby the agent, wait; it loses nothing."""
     pause, longest = WRITE_AGAIN_S
     while True:
         try:
-            async with change(parts, task_id) as made:
+            async with change(parts, task_id, durable=durable) as made:
                 result = edit(made)
                 return await result if isinstance(result, Awaitable) else result
         except TransientError as error:
             log.warning("task %s waits: %s", task_id, error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, longest)
+
+
+def _flows(batch: Batch) -> bool:
+    """Whether nobody has to act on it."""
+    return all(isinstance(event, FLOWING) for event in batch.events)
 
 
 class Departed:

@@ -1,8 +1,10 @@
 """One SQLite file in WAL mode: one connection that writes, two that read and never wait for it.
 
-What always holds: a transaction that was left without an error is on disk (`synchronous=FULL`);
-one that was left with an error changed nothing. Transactions are serialised. Those that wait for
-their turn together are committed together (one fsync), each inside a savepoint of its own.
+What always holds: a transaction that was left without an error outlives this process, and a power
+cut as well unless it was begun with `durable=False`; one that was left with an error changed
+nothing. Of several a power cut takes the last ones, never one from between. Transactions are
+serialised. Those that wait for their turn together are committed together (one fsync), each inside
+a savepoint of its own.
 
 Migrations are `migrations/NNN_name.sql`, applied once, in order, each in one transaction with the
 `user_version` it leads to. A released one is never edited; new ones take a higher number.
@@ -11,6 +13,7 @@ Migrations are `migrations/NNN_name.sql`, applied once, in order, each in one tr
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -30,6 +33,8 @@ BUSY_TIMEOUT_S = 30.0
 READERS = 2
 PAGE = 512  # bytes: a commit writes whole the pages that it touched, and most touch a few rows
 CHECKPOINT = 16_000_000  # bytes of log: what is touched again and again is written back once
+
+_sync = getattr(os, "fdatasync", os.fsync)  # macOS has but the latter
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +61,17 @@ class Database:
         path: Path,
         writer: aiosqlite.Connection,
         readers: Sequence[aiosqlite.Connection],
+        log: int,
         opened: AsyncExitStack,
     ) -> None:
         self.path = path
         self._writer = writer
+        self._log = log  # descriptor of the write-ahead log
         self._readers = cycle(readers)
         self._opened = opened
         self._turn = asyncio.Lock()  # fair: first come, first served
         self._commit: asyncio.Task[None] | None = None  # of the group that is open now
+        self._durable = False  # one of that group is to be
 
     @classmethod
     async def open(cls, path: Path) -> Database:
@@ -82,7 +90,9 @@ class Database:
                     f"The database {path} cannot be used: {error}. Put a backup in its place, "
                     "or move it away to start afresh."
                 ) from error
-            return cls(path, writer, readers, opened.pop_all())
+            log = os.open(f"{path}-wal", os.O_RDONLY)
+            opened.callback(os.close, log)
+            return cls(path, writer, readers, log, opened.pop_all())
 
     async def close(self) -> None:
         """Waits for the open transactions."""
@@ -104,10 +114,15 @@ class Database:
             await connection.execute("VACUUM INTO ?", (str(path),))
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """All or nothing; durable when left. Keep it short: everybody else who writes waits."""
+    async def transaction(self, *, durable: bool = True) -> AsyncIterator[Transaction]:
+        """All or nothing; durable when left. Keep it short: everybody else who writes waits.
+
+        `durable=False` waits for no disk: for what can be found out or done again, since an fsync
+        takes longer, and writes more, than all else about a small transaction.
+        """
         async with self._turn:
             commit = await _uninterrupted(self._join())
+            self._durable |= durable
             try:
                 yield Transaction(self._writer)
             except BaseException:
@@ -133,19 +148,21 @@ class Database:
             await self._writer.execute("ROLLBACK TO member")
             await self._writer.execute("RELEASE member")
         else:
-            self._commit = None  # `_commit_group` tells the other members
+            self._commit, self._durable = None, False  # `_commit_group` tells the other members
 
     async def _commit_group(self) -> None:
         async with self._turn:
             if self._commit is not asyncio.current_task():
                 raise sqlite3.OperationalError("rolled back together with a failed transaction")
-            self._commit = None
+            durable, self._durable, self._commit = self._durable, False, None
             try:
                 await self._writer.execute("COMMIT")
             except sqlite3.Error:
                 with suppress(sqlite3.Error):  # already rolled back by SQLite itself
                     await self._writer.execute("ROLLBACK")
                 raise
+            if durable:
+                await asyncio.to_thread(_sync, self._log)
 
 
 def _close_to_others(path: Path) -> None:
@@ -162,7 +179,7 @@ async def _connect(path: Path, opened: AsyncExitStack, *pragmas: str) -> aiosqli
     for pragma in (
         f"PRAGMA page_size={PAGE}",
         "PRAGMA journal_mode=WAL",
-        "PRAGMA synchronous=FULL",
+        "PRAGMA synchronous=NORMAL",  # in order, but only `_commit_group` waits for the disk
         "PRAGMA foreign_keys=ON",
         f"PRAGMA wal_autocheckpoint={CHECKPOINT // PAGE}",
         "PRAGMA journal_size_limit=67108864",

@@ -11,28 +11,31 @@ from typing import Any
 
 from core.model import Event, EventType
 from core.store.database import Transaction
-from core.store.tasks import Rows, moment
+from core.store.tasks import NUMBER, Rows, moment, run_id
 
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
     seq: int
-    run_id: str | None
+    run: int  # its number
     type: EventType
     payload: Mapping[str, Any]
     at: datetime
 
 
+_EVENTS = "SELECT events.*, tasks.id AS task_id FROM events JOIN tasks ON tasks.number = task"
+
+
 async def append(tx: Transaction, task_id: str, events: Sequence[NewEvent]) -> None:
     await tx.execute_many(
-        "INSERT INTO events (task_id, seq, run_id, type, payload, at) VALUES (?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO events (task, seq, run, type, payload, at) VALUES ({NUMBER}, ?, ?, ?, ?, ?)",  # noqa: S608 - ours
         [
             (
                 task_id,
                 event.seq,
-                event.run_id,
+                event.run,
                 event.type.value,
-                json.dumps(event.payload, ensure_ascii=False),
+                json.dumps(event.payload, ensure_ascii=False, separators=(",", ":")),
                 event.at.timestamp(),
             )
             for event in events
@@ -42,21 +45,19 @@ async def append(tx: Transaction, task_id: str, events: Sequence[NewEvent]) -> N
 
 async def of_task(rows: Rows, task_id: str, since: int, limit: int) -> list[Event]:
     found = await rows(
-        "SELECT * FROM events WHERE task_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+        f"{_EVENTS} WHERE task = {NUMBER} AND seq > ? ORDER BY seq LIMIT ?",
         (task_id, since, limit),
     )
     return [_event(row) for row in found]
 
 
 async def of_all(rows: Rows, since: int, limit: int) -> list[Event]:
-    found = await rows("SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?", (since, limit))
+    found = await rows(f"{_EVENTS} WHERE events.id > ? ORDER BY events.id LIMIT ?", (since, limit))
     return [_event(row) for row in found]
 
 
 async def last_errors(rows: Rows, limit: int) -> list[Event]:
-    found = await rows(
-        "SELECT * FROM events WHERE type = 'error' ORDER BY id DESC LIMIT ?", (limit,)
-    )
+    found = await rows(f"{_EVENTS} WHERE type = 'error' ORDER BY events.id DESC LIMIT ?", (limit,))
     return [_event(row) for row in found]
 
 
@@ -68,7 +69,7 @@ async def newest_id(rows: Rows) -> int:
 async def turning_point(rows: Rows, task_id: str, since: int) -> bool:
     """Whether status or question changed behind `since`."""
     found = await rows(
-        "SELECT 1 FROM events WHERE task_id = ? AND seq > ?"
+        f"SELECT 1 FROM events WHERE task = {NUMBER} AND seq > ?"  # noqa: S608 - ours
         " AND (type IN ('question', 'answer', 'completed')"
         " OR json_extract(payload, '$.kind') = 'status') LIMIT 1",
         (task_id, since),
@@ -81,7 +82,7 @@ def _event(row: sqlite3.Row) -> Event:
         row["id"],
         row["task_id"],
         row["seq"],
-        row["run_id"],
+        run_id(row["task_id"], row["run"]),
         EventType(row["type"]),
         json.loads(row["payload"]),
         moment(row["at"]),

@@ -17,5 +17,5 @@ async def position(database: Database, name: str) -> int:
 
 
 async def keep(database: Database, name: str, event_id: int) -> None:
-    async with database.transaction() as tx:
+    async with database.transaction(durable=False) as tx:  # it gets some again after a power cut
         await tx.execute("INSERT OR REPLACE INTO subscribers VALUES (?, ?)", (name, event_id))

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 
 from core.errors import NotFound
 from core.model import (
+    ENDED,
     Failure,
     Mode,
     Outcome,
@@ -40,6 +41,8 @@ Rows = Callable[[str, Sequence[Any]], Awaitable[list[sqlite3.Row]]]
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that looks like something else
 ID_LENGTH = 8
 SHORTEST_PREFIX = 4
+_GOING_ON = ", ".join(f"'{status.value}'" for status in Status if status not in ENDED)
+NUMBER = "(SELECT number FROM tasks WHERE id = ?)"  # what a task's runs and events hang off
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,10 @@ def new_id() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))
 
 
+def run_id(task_id: str, number: int) -> str:
+    return f"{task_id}-{number}"
+
+
 def moment(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC)
 
@@ -107,13 +114,13 @@ async def select(rows: Rows, where: str, params: Sequence[Any], *, limit: int = 
     if not found:
         return []
     marks = ",".join("?" * len(found))
-    runs: dict[str, list[sqlite3.Row]] = {row["id"]: [] for row in found}
+    runs: dict[int, list[sqlite3.Row]] = {row["number"]: [] for row in found}
     for run in await rows(
-        f"SELECT * FROM runs WHERE task_id IN ({marks}) ORDER BY task_id, number",  # noqa: S608
+        f"SELECT * FROM runs WHERE task IN ({marks}) ORDER BY task, number",  # noqa: S608
         list(runs),
     ):
-        runs[run["task_id"]].append(run)
-    return [_stored(row, runs[row["id"]]) for row in found]
+        runs[run["task"]].append(run)
+    return [_stored(row, runs[row["number"]]) for row in found]
 
 
 async def newest(
@@ -150,8 +157,41 @@ async def with_worktree(rows: Rows, *, until: float | None = None) -> list[Store
 
 
 async def counts(rows: Rows) -> dict[Status, int]:
-    found = await rows("SELECT status, tasks FROM status_counts", ())
+    found = await rows(
+        "SELECT status, tasks FROM status_counts UNION ALL"  # noqa: S608 - ours
+        " SELECT status, COUNT(*) FROM tasks"
+        f" WHERE status IN ({_GOING_ON}) GROUP BY status",
+        (),
+    )
     return {Status(row["status"]): row["tasks"] for row in found if row["tasks"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """As much of a task in the queue as decides when it runs."""
+
+    id: str
+    project: str
+    not_before: float
+
+
+async def queued(rows: Rows) -> list[Queued]:
+    """All of them, oldest first."""
+    found = await rows(
+        "SELECT id, project, not_before FROM tasks WHERE status = 'QUEUED' ORDER BY number", ()
+    )
+    return [Queued(*row) for row in found]
+
+
+async def released(rows: Rows) -> list[tuple[str, str, Status]]:
+    """Tasks that waited for another which has ended: (id, the other's id, how it ended)."""
+    found = await rows(
+        "SELECT one.id, other.id, other.status"  # noqa: S608 - ours
+        " FROM tasks AS one JOIN tasks AS other ON other.id = one.after"
+        f" WHERE one.status = 'CREATED' AND other.status NOT IN ({_GOING_ON}) ORDER BY one.number",
+        (),
+    )
+    return [(one, other, Status(status)) for one, other, status in found]
 
 
 async def submitted(rows: Rows, key: str) -> list[Stored]:
@@ -165,7 +205,7 @@ async def submitted(rows: Rows, key: str) -> list[Stored]:
 async def insert(tx: Transaction, stored: Stored, key: str | None) -> None:
     await _insert(tx, "tasks", {"id": stored.task.id, **_task_columns(stored)})
     for run in stored.task.runs:
-        await _insert(tx, "runs", _run_columns(run, stored.run_state))
+        await _insert_run(tx, run, stored.run_state)
     if key is not None:
         await tx.execute(
             "INSERT INTO submissions SELECT ?1, COUNT(*), ?2 FROM submissions WHERE key = ?1",
@@ -176,16 +216,16 @@ async def insert(tx: Transaction, stored: Stored, key: str | None) -> None:
 async def save(tx: Transaction, before: Stored, after: Stored) -> None:
     """Write the columns that differ, nothing else."""
     old, new = _task_columns(before), _task_columns(after)
-    await _update(tx, "tasks", {"id": after.task.id}, _changed(old, new))
+    await _update(tx, "tasks", "id = ?", (after.task.id,), _changed(old, new))
     known = {run.id: run for run in before.task.runs}
     for run in after.task.runs:
         if run.id not in known:
-            await _insert(tx, "runs", _run_columns(run, after.run_state))
+            await _insert_run(tx, run, after.run_state)
         elif run.id == after.run.id:
             columns = _run_columns(run, after.run_state)
             was = _run_columns(known[run.id], before.run_state)
-            key = {"task_id": run.task_id, "number": run.number}
-            await _update(tx, "runs", key, _changed(was, columns))
+            where = f"task = {NUMBER} AND number = ?"
+            await _update(tx, "runs", where, (run.task_id, run.number), _changed(was, columns))
 
 
 def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,15 +240,20 @@ async def _insert(tx: Transaction, table: str, columns: Mapping[str, Any]) -> No
     )
 
 
+async def _insert_run(tx: Transaction, run: Run, state: RunState) -> None:
+    [row] = await tx.rows("SELECT number FROM tasks WHERE id = ?", (run.task_id,))
+    key = {"task": row["number"], "number": run.number}
+    await _insert(tx, "runs", {**key, **_run_columns(run, state)})
+
+
 async def _update(
-    tx: Transaction, table: str, key: Mapping[str, Any], columns: Mapping[str, Any]
+    tx: Transaction, table: str, where: str, key: Sequence[Any], columns: Mapping[str, Any]
 ) -> None:
     if columns:
         sets = ",".join(f"{name} = ?" for name in columns)
-        where = " AND ".join(f"{name} = ?" for name in key)
         await tx.execute(
             f"UPDATE {table} SET {sets} WHERE {where}",  # noqa: S608
-            [*columns.values(), *key.values()],
+            [*columns.values(), *key],
         )
 
 
@@ -250,7 +295,7 @@ def _stored(row: sqlite3.Row, runs: Iterable[sqlite3.Row]) -> Stored:
         group=row["sibling_of"],
         after=row["after"],
         workspace=_read(_WORKSPACE, row["workspace"]),
-        runs=tuple(_run(run) for run in run_rows),
+        runs=tuple(_run(row["id"], run) for run in run_rows),
         answer=row["answer"],
         question=_read(_QUESTION, row["question"]),
         review=_read(_REVIEW, row["review"]),
@@ -266,10 +311,10 @@ def _stored(row: sqlite3.Row, runs: Iterable[sqlite3.Row]) -> Stored:
     )
 
 
-def _run(row: sqlite3.Row) -> Run:
+def _run(task_id: str, row: sqlite3.Row) -> Run:
     return Run(
-        id=row["id"],
-        task_id=row["task_id"],
+        id=run_id(task_id, row["number"]),
+        task_id=task_id,
         number=row["number"],
         agent=row["agent"],
         prompt=row["prompt"],
@@ -315,9 +360,6 @@ def _task_columns(stored: Stored) -> dict[str, Any]:
 
 def _run_columns(run: Run, state: RunState) -> dict[str, Any]:
     return {
-        "id": run.id,
-        "task_id": run.task_id,
-        "number": run.number,
         "agent": run.agent,
         "prompt": run.prompt,
         "session_id": run.session_id,

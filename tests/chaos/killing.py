@@ -88,7 +88,10 @@ class Ground:
         assert {line.split()[1] for line in sent} == {task["id"] for task in tasks}
 
     def _check_events(self, connection: sqlite3.Connection, completed: set[str]) -> None:
-        events = connection.execute("SELECT * FROM events ORDER BY task_id, seq").fetchall()
+        events = connection.execute(
+            "SELECT events.*, tasks.id AS task_id FROM events JOIN tasks ON number = task"
+            " ORDER BY task, seq"
+        ).fetchall()
         for task_id, rows in groupby(events, key=lambda row: row["task_id"]):
             log = list(rows)
             assert [row["seq"] for row in log] == list(range(1, len(log) + 1))

@@ -150,18 +150,44 @@ async def test_retention_forgets_trees_and_rows_but_nothing_unmerged(tmp_path: P
     made = [(await hall.engine.submit(Submission(f"Do {n}.")))[0] for n in range(2)]
     open_, merged = [await hall.until(task.id, *ENDED) for task in made]
     merged = await hall.engine.merge(merged.id, expected_head=head(merged), by="ann")
+    [later] = await hall.engine.submit(Submission("Do it later."))
+    await hall.until(later.id, *ENDED)
     assert open_.workspace is not None
     planned = await hall.engine.clean(dry_run=True)
-    assert set(planned["worktrees"]) == {open_.id, merged.id}
+    assert set(planned["worktrees"]) == {open_.id, merged.id, later.id}
     assert open_.workspace.path.exists()
     await hall.engine.clean()
     await hall.engine.clean()
     assert not open_.workspace.path.exists()
-    assert [task.id for task in await hall.engine.tasks()] == [open_.id]
+    assert [task.id for task in await hall.engine.tasks()] == [later.id, open_.id]
     await hall.engine.steer(open_.id, "More.", by="ann")
     await hall.until(open_.id, Status.QUEUED, Status.EXECUTING, Status.STREAMING)
     assert (await hall.until(open_.id, *ENDED)).status is Status.COMPLETED
     await hall.close()
+
+
+async def test_the_task_last_heard_of_stays_so_that_no_event_id_is_used_twice(
+    tmp_path: Path,
+) -> None:
+    hall = Hall(tmp_path / "home", {"keep_worktrees_days": 0, "keep_tasks_days": 0})
+    await hall.open()
+    first, last = [await _merged(hall) for _ in range(2)]
+    await hall.engine.clean()
+    await hall.engine.clean()
+    assert [task.id for task in await hall.engine.tasks()] == [last.id]
+    newest = (await hall.engine.events(last.id))[-1].id
+    another = await _merged(hall)
+    assert (await hall.engine.events(another.id))[0].id > newest
+    await hall.engine.clean()
+    with pytest.raises(NotFound):
+        await hall.engine.task(first.id)
+    await hall.close()
+
+
+async def _merged(hall: Hall) -> Task:
+    [task] = await hall.engine.submit(Submission("Do it."))
+    task = await hall.until(task.id, *ENDED)
+    return await hall.engine.merge(task.id, expected_head=head(task), by="ann")
 
 
 async def test_a_backup_is_a_whole_database(hall: Hall, task: Task, tmp_path: Path) -> None:
