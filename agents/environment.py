@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from agents import logins
+from agents import logins, toolchains
 from agents.catalogue import Definition
 from core.model import Mount
 
@@ -22,11 +22,7 @@ NETWORK = (
     "[Nn][Oo]_[Pp][Rr][Oo][Xx][Yy]", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
     "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
 )  # fmt: skip
-TOOLS = (
-    "ASDF_DATA_DIR", "ASDF_DIR", "BUN_INSTALL", "DENO_INSTALL", "FNM_DIR", "GOPATH", "GOROOT",
-    "JAVA_HOME", "MISE_DATA_DIR", "NVM_DIR", "PNPM_HOME", "PYENV_ROOT", "RBENV_ROOT",
-    "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "SDKMAN_DIR", "VOLTA_HOME",
-)  # fmt: skip
+TOOLS = (*toolchains.VARIABLES, "GOPATH", "RUSTUP_TOOLCHAIN")
 NEVER = ("GOFER_*", "TELEGRAM_*", "GIT_*")
 NO_SETTING = "GOFER_REHEARSAL"  # the script of the rehearsal agent
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"

@@ -1,15 +1,16 @@
 """The box that agents and checks run in: what they see, and what they can write.
 
-Under bubblewrap the system is read-only; homes, temporary folders, `/run` (sockets), the owner's
-projects and Gofer's own home are empty; only the workspace, the agent's own folders and the
-project's caches can be written. What always holds: a later, deeper mount never weakens a hidden
-place beyond the one path it names; without a working box and without an explicit choice nothing
-runs (`Refused`).
+Under bubblewrap they see the system, read-only, and the tools that were found; whatever else the
+machine has (homes, data, other projects, Gofer's own home, sockets) is not there. Only the
+workspace, the agent's own folders and the project's caches can be written. What always holds: a
+deeper mount never weakens a hidden place beyond the one path it names; without a working box and
+without an explicit choice nothing runs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pwd
 import shutil
@@ -19,19 +20,22 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from agents import checks, processes, toolchains
+from agents import catalogue, checks, landlock, processes, toolchains
 from agents.checks import Boxed
 from core.errors import AgentError
 from core.model import Mount, SandboxInfo, Workspace
 
+SYSTEM = (  # what is there at all, besides what is found or named
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/sys", "/nix", "/gnu",
+    "/var/lib/dpkg", "/var/lib/ca-certificates", "/var/lib/gems", "/var/lib/ghc",
+    "/var/lib/texmf", "/var/cache/fontconfig",
+)  # fmt: skip
+LINKS = ("/", "/var")  # whose links are there, wherever they lead
 SCRATCH = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - these are hidden, not used
-HOMES = ("/home", "/root")
-FOREIGN = ("/mnt", "/media", "/srv", "/lost+found")
-SECRETS = (  # of the machine; readable for root, as which Gofer may run
+SECRETS = (  # of the system; readable for root, as which Gofer may run
     "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/sudoers",
     "/etc/sudoers.d", "/etc/ssh", "/etc/ssl/private", "/etc/NetworkManager/system-connections",
-    "/etc/wireguard", "/etc/docker", "/etc/kubernetes", "/var/lib/docker", "/var/lib/containerd",
-    "/var/lib/mysql", "/var/lib/postgresql", "/var/backups", "/var/mail", "/var/spool", "/boot",
+    "/etc/wireguard", "/etc/docker", "/etc/kubernetes",
 )  # fmt: skip
 CACHES = (  # under the home; private to each project
     ".cache", ".npm", ".cargo/registry", ".cargo/git", ".m2/repository", ".gradle", "go/pkg",
@@ -40,6 +44,7 @@ CACHES = (  # under the home; private to each project
 BOX = ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
        "--die-with-parent", "--new-session", "--cap-drop", "ALL")  # fmt: skip
 SETTLED = ("--ro-bind", "/proc/sys", "/proc/sys")  # root writes it without any capability
+LANDLOCK = Path(landlock.__file__)
 SCRATCH_BYTES = 2 * 1024**3
 AGENT_USER = "gofer-agent"  # in a container; else the number below
 AGENT_UID = 61_000
@@ -94,7 +99,8 @@ class Sandbox:
         match self._choice:
             case "auto" | "bwrap":
                 problem = await self._probe()
-                info = SandboxInfo(self._choice, "bwrap", problem is None, problem)
+                gap = None if closed_off() else ABSTRACT
+                info = SandboxInfo(self._choice, "bwrap", problem is None, problem, gap)
             case "container":
                 problem = None if os.getuid() == 0 else NOT_ROOT
                 info = SandboxInfo(self._choice, "container", problem is None, problem)
@@ -164,8 +170,8 @@ class Sandbox:
         readable: Sequence[Path],
     ) -> Boxed:
         program = shutil.which(argv[0], path=environment.get("PATH"))
-        view = View(self._concealed())
-        for tool in self._toolchains(environment["PATH"], (program or argv[0], *readable)):
+        view = View(self._concealed(), self._owner)
+        for tool in self._toolchains(environment, (program or argv[0], *readable)):
             view.show(tool, tool)
         for place in readable:
             view.show(place, real(place))
@@ -180,7 +186,8 @@ class Sandbox:
         view.show(workspace.path, workspace.path, writable=True)
         for path in workspace.protected:
             view.show(path, path)
-        box = ("bwrap", *BOX, *view.arguments(), "--chdir", str(workspace.path), "--")
+        there = ("--chdir", str(workspace.path), "--")
+        box = (*closed_off(), "bwrap", *BOX, *view.arguments(), *there)
         inside = {**environment, "HOME": str(self._owner), "TMPDIR": "/tmp"}  # noqa: S108
         return Boxed((*box, program or argv[0], *argv[1:]), inside)
 
@@ -190,29 +197,32 @@ class Sandbox:
 
     def _concealed(self) -> dict[Path, bool]:
         """Hidden places, and whether what is written there (in memory) may stay for the run."""
-        places = {Path(path): False for path in (*FOREIGN, *SECRETS)}
-        places |= {Path(path): False for path in HOMES}
-        places |= dict.fromkeys(self._private(), False)
-        places |= {Path(path): True for path in SCRATCH}
-        places[self._owner] = True
+        places = dict.fromkeys((*map(Path, SECRETS), *self._private()), False)
+        places |= dict.fromkeys((*map(Path, SCRATCH), self._owner), True)
         return {real(place): kept for place, kept in places.items() if place.exists()}
 
-    def _toolchains(self, path: str, programs: Sequence[str | Path]) -> set[Path]:
-        key = (path, *map(str, programs))
+    def _toolchains(
+        self, environment: Mapping[str, str], programs: Sequence[str | Path]
+    ) -> set[Path]:
+        variables = [environment[name] for name in toolchains.VARIABLES if name in environment]
+        key = (environment["PATH"], *variables, *map(str, programs))
         at, known = self._tools.get(key, (float("-inf"), set()))
         if time.monotonic() - at > PROBE_FRESH_S:
-            hidden = tuple(self._concealed())
+            system, hidden = [real(Path(place)) for place in SYSTEM], tuple(self._concealed())
             private = self._private()
 
             def concealed(place: Path) -> bool:
-                """In a hidden place, and neither in a project nor a folder that holds one."""
-                return any(place.is_relative_to(p) for p in hidden) and not any(
+                """Not there, and neither in a project nor a folder that holds one."""
+                there = any(place.is_relative_to(s) for s in system)
+                return (not there or any(place.is_relative_to(p) for p in hidden)) and not any(
                     p.is_relative_to(place) or (place.is_relative_to(p) and not is_venv(place))
                     for p in private
                 )
 
-            programs_found = [Path(program) for program in programs]
-            known = toolchains.find(path, programs_found, self._owner, concealed)
+            installed = [Path(program) for program in programs]
+            known = toolchains.find(
+                environment["PATH"], installed, map(Path, variables), self._owner, concealed
+            )
             self._tools[key] = time.monotonic(), known
         return known
 
@@ -237,11 +247,15 @@ class Sandbox:
 
 
 class View:
-    """The file system as the box shows it, built up from what is hidden to what is shown."""
+    """The file system as the box shows it: nothing but what is shown, less what is hidden there."""
 
-    def __init__(self, hidden: Mapping[Path, bool]) -> None:
+    def __init__(self, hidden: Mapping[Path, bool], home: Path) -> None:
         self._hidden = hidden
+        self._home = home
         self._shown: dict[Path, tuple[str, Path]] = {}
+        for place in map(Path, SYSTEM):
+            if not place.is_symlink():
+                self.show(place, place)
 
     def show(self, source: Path, target: Path, *, writable: bool = False) -> None:
         """A later call for the same target stands in for an earlier one."""
@@ -250,12 +264,14 @@ class View:
 
     def arguments(self) -> list[str]:
         """Parents before what is in them, so that nothing covers a deeper place."""
-        arguments = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", *SETTLED]
-        sealed = []
+        arguments = [*self._links(), "--dev", "/dev", "--proc", "/proc", *SETTLED]
+        sealed = ["--remount-ro", "/"]
         for target in sorted({*self._hidden, *self._shown}, key=lambda path: len(path.parts)):
             if target in self._shown:
                 option, source = self._shown[target]
                 arguments += [option, str(source), str(target)]
+            elif not self._hidden[target] and self._shown.keys().isdisjoint(target.parents):
+                continue  # not there anyway
             elif target.is_dir():
                 open_to_all = ("--perms", "1777" if self._hidden[target] else "0755")
                 size = ("--size", str(SCRATCH_BYTES))
@@ -266,7 +282,30 @@ class View:
                 arguments += ["--ro-bind", "/dev/null", str(target)]
         return [*arguments, *sealed]
 
+    def _links(self) -> list[str]:
+        entries = [entry for folder in LINKS for entry in Path(folder).iterdir()]
+        found = {entry: str(entry.readlink()) for entry in entries if entry.is_symlink()}
+        if self._home != real(self._home) and self._home not in found:
+            found[self._home] = str(real(self._home))
+        return [part for link, target in found.items() for part in ("--symlink", target, str(link))]
 
+
+@functools.cache
+def closed_off() -> tuple[str, ...]:
+    """What to begin a command with so that it cannot connect to abstract sockets outside.
+
+    Empty where that cannot be: an older kernel, or a bubblewrap that needs its setuid bit.
+    """
+    bwrap = shutil.which("bwrap")
+    if not bwrap or Path(bwrap).stat().st_mode & stat.S_ISUID or not landlock.works():
+        return ()
+    return (catalogue.PYTHON, "-I", "-S", "-E", str(LANDLOCK))
+
+
+ABSTRACT = (
+    "agents can connect to abstract sockets of this machine (`ss -xl` lists them, with an @); "
+    "Linux 6.12 or newer, with Landlock and a bubblewrap without setuid bit, closes that"
+)
 NO_NAMESPACES = (
     "this system keeps user namespaces from ordinary programs; on Ubuntu an AppArmor profile for "
     "/usr/bin/bwrap allows them, in Docker use GOFER_SANDBOX=container"

@@ -109,7 +109,7 @@ async def _agents(settings: Settings) -> AsyncIterator[Finding]:
     agents = make_agents(settings)
     box = await agents.sandbox()
     if box.working:
-        yield Finding("sandbox", OK, box.kind)
+        yield Finding("sandbox", WARNING if box.gap else OK, box.kind, box.gap)
     else:
         yield Finding(
             "sandbox",

@@ -496,3 +496,4 @@ class SandboxInfo:
     kind: str  # bwrap | container | none
     working: bool
     problem: str | None = None
+    gap: str | None = None  # what it cannot hold here, though it works

@@ -228,7 +228,7 @@ def test_tools_in_the_home_are_found_and_other_things_are_not(tmp_path: Path) ->
     (home / ".local/bin/cli").symlink_to(home / ".npm-global/lib/node_modules/@a/cli/cli.js")
     folders = (".nvm/versions/node/v22/bin", ".local/bin", "venv/bin", "scripts", "")
     path = ":".join(["/usr/bin", *(str(home / folder) for folder in folders)])
-    found = toolchains.find(path, [], home, lambda place: place.is_relative_to(home))
+    found = toolchains.find(path, [], [], home, lambda place: place.is_relative_to(home))
     assert {str(place.relative_to(home)) for place in found} == {
         ".nvm", ".nvm/versions/node/v22", ".local/bin", ".local/share/claude/versions/2.1",
         ".npm-global/lib/node_modules", "venv", ".cargo/bin", "scripts",

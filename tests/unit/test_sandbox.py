@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from agents.sandbox import Sandbox
+from agents.sandbox import Sandbox, closed_off
 from core.errors import AgentError
 from core.model import AgentEvent, Decision, Mode, Mount, Request, TurnEnded
 from tests.fakes.lab import HAS_BWRAP, NO_BWRAP, Lab, follow, lab, script
 
-NOT_HIDDEN = Path("/var/lib")  # a part of the system that agents see
+NOT_HIDDEN = Path("/usr/local/share")  # a part of the system that agents see
+OWNER = str(Path.home())  # whoever runs the tests
 needs_bwrap = pytest.mark.skipif(not HAS_BWRAP, reason=NO_BWRAP)
 
 
@@ -138,6 +141,67 @@ async def test_the_owners_sockets_cannot_be_reached(here: Lab) -> None:
     assert (await attempt(here, "ls -A /run /tmp | grep -v gofer; ls /run/user")).count("sock") == 0
 
 
+CALL = """python3 -c '
+import socket
+for name in ("\\0{name}", "\\0own"):
+    with socket.socket(socket.AF_UNIX) as own, socket.socket(socket.AF_UNIX) as call:
+        own.bind("\\0own")
+        own.listen()
+        try: call.connect(name); print("reached", name[1:])
+        except OSError as error: print(error)
+'"""
+
+
+@needs_bwrap
+async def test_sockets_without_a_path_cannot_be_reached(here: Lab) -> None:
+    """As an older D-Bus or an X server has them; the agent's own are its own."""
+    if not closed_off():
+        pytest.skip("THIS KERNEL CANNOT CLOSE OFF ABSTRACT SOCKETS: agents can connect to them")
+    name = f"gofer-test-{os.urandom(4).hex()}"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"\0{name}")
+        server.listen()
+        printed = await attempt(here, CALL.format(name=name))
+    assert printed.splitlines() == ["[Errno 1] Operation not permitted", "reached own"]
+    assert (await here.runner().sandbox()).gap is None
+
+
+@needs_bwrap
+@pytest.mark.parametrize("place", ["/", "/opt", "/srv", "/mnt", "/media", "/var", "/var/lib"])
+async def test_what_nobody_named_is_not_there(here: Lab, place: str) -> None:
+    """A folder of the owner's that is no project and lies outside of the home."""
+    if not os.access(place, os.W_OK):
+        pytest.skip(f"{place} CANNOT BE WRITTEN BY US: it is not tested here")
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        Path(folder, "secret").write_text("SECRET data")
+        attack = f"cat {folder}/*; ls {place}; mkdir -p {folder}; echo theirs > {folder}/planted"
+        printed = await attempt(here, attack)
+        assert "SECRET" not in printed
+        assert Path(folder).name not in printed.replace(folder, "")
+        assert not Path(folder, "planted").exists()
+
+
+@needs_bwrap
+@pytest.mark.parametrize("place", ["/opt", "/var/lib"])
+async def test_a_tool_is_found_wherever_it_is_installed(here: Lab, place: str) -> None:
+    """By the PATH, or by a variable that names where it is; what lies beside it is not there."""
+    if not os.access(place, os.W_OK):
+        pytest.skip(f"{place} CANNOT BE WRITTEN BY US: it is not tested here")
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        for name in ("tool/bin/gofer-tool", "java/run"):
+            program = Path(folder, name)
+            program.parent.mkdir(parents=True)
+            program.write_text(f"#!/bin/sh\necho {name} runs; cat {folder}/tool/lib/part\n")
+            program.chmod(0o755)
+        Path(folder, "tool/lib").mkdir()
+        Path(folder, "tool/lib/part").write_text("with its parts\n")
+        path = f"{folder}/tool/bin:{here.source['PATH']}"
+        here.source = {**here.source, "PATH": path, "JAVA_HOME": f"{folder}/java"}
+        printed = await attempt(here, "gofer-tool; $JAVA_HOME/run")
+    assert "tool/bin/gofer-tool runs\nwith its parts\n" in printed
+    assert "java/run runs" in printed
+
+
 @needs_bwrap
 async def test_other_processes_are_not_visible(here: Lab) -> None:
     printed = await attempt(here, "ls /proc | grep -c '^[0-9]'; cat /proc/[0-9]*/environ")
@@ -237,6 +301,40 @@ async def test_tools_are_found(here: Lab) -> None:
     assert "git version" in printed
 
 
+CHECKS = {
+    "npm": (
+        {"package.json": '{"scripts": {"test": "node --version && echo it passed"}}'},
+        "npm test",
+    ),
+    "pytest": ({"test_it.py": "def test_it() -> None: ...\n"}, "pytest -q -p no:cacheprovider"),
+    "cargo": (
+        {
+            "Cargo.toml": '[package]\nname = "it"\nversion = "0.1.0"\nedition = "2021"\n',
+            "src/lib.rs": "#[test]\nfn passes() {}\n",
+        },
+        "cargo test --offline",
+    ),
+}
+
+
+@needs_bwrap
+@pytest.mark.parametrize("tool", CHECKS)
+async def test_real_checks_run(here: Lab, tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the tools of whoever runs the tests, wherever these are installed."""
+    monkeypatch.setenv("HOME", OWNER)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    if not shutil.which(tool, path=path):
+        pytest.skip(f"{tool.upper()} IS NOT INSTALLED: whether its checks run is not tested here")
+    here.source = {"PATH": path, "HOME": OWNER}
+    files, command = CHECKS[tool]
+    for name, content in files.items():
+        (here.workspace.path / name).parent.mkdir(exist_ok=True)
+        (here.workspace.path / name).write_text(content)
+    result = await here.runner().execute(command, here.workspace)
+    assert result.passed, result.tail
+    assert "passed" in result.tail
+
+
 @needs_bwrap
 async def test_a_name_can_be_looked_up(here: Lab) -> None:
     printed = await attempt(here, "cat /etc/resolv.conf; getent hosts localhost")
@@ -294,7 +392,7 @@ async def test_other_systems_hear_what_the_choices_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.platform", "darwin")
-    with pytest.raises(AgentError, match=r"Linux only[\s\S]*container[\s\S]*off"):
+    with pytest.raises(AgentError, match=r"Linux only[\s\S]*container[\s\S]*off.*unprotected"):
         await Sandbox("auto", home=tmp_path).require()
 
 
