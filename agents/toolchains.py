@@ -69,6 +69,7 @@ def find(
             show(prefix_of(folder, home))
             follow(folder)
     for program in programs:
+        show(installed_at(Path(os.path.realpath(program.parent), program.name), home))
         show(installed_at(Path(os.path.realpath(program)), home))
     return found
 

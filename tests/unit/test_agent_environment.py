@@ -235,6 +235,17 @@ def test_tools_in_the_home_are_found_and_other_things_are_not(tmp_path: Path) ->
     }  # fmt: skip
 
 
+def test_a_program_is_found_where_it_is_named_and_where_that_leads(tmp_path: Path) -> None:
+    for file in ("venv/pyvenv.cfg", "python/bin/python", "python/lib/x"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    (tmp_path / "venv/bin").mkdir()
+    (tmp_path / "venv/bin/python").symlink_to(tmp_path / "python/bin/python")
+    program = tmp_path / "venv/bin/python"
+    found = toolchains.find("", [program], [], tmp_path / "home", lambda place: True)
+    assert found == {tmp_path / "venv", tmp_path / "python"}
+
+
 # --- definitions ---------------------------------------------------------------------------------
 
 
