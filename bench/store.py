@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +38,10 @@ from tests.fakes.hall import Hall
 from tests.fakes.repositories import MemoryRepositories
 
 RUNS = 20
+SUBMISSIONS = 300
 TASKS = 200  # so many share what is written back at the end
+
+Work = Callable[[], Awaitable[object]]
 
 
 class OneTree(MemoryRepositories):
@@ -45,10 +51,15 @@ class OneTree(MemoryRepositories):
         return await super().prepare(project, "tree", *args, **kwargs)
 
 
-@asynccontextmanager
-async def hall(folder: Path, **settings: object) -> AsyncIterator[Hall]:
+def new_hall(folder: Path, **settings: object) -> Hall:
     one = Hall(folder / "home", {"task_queue_size": 100_000, **settings})
     one.repositories = OneTree(folder / "home" / "worktrees")
+    return one
+
+
+@asynccontextmanager
+async def hall(folder: Path, **settings: object) -> AsyncIterator[Hall]:
+    one = new_hall(folder, **settings)
     await one.open()
     try:
         yield one
@@ -56,17 +67,22 @@ async def hall(folder: Path, **settings: object) -> AsyncIterator[Hall]:
         await one.close()
 
 
-async def median_ms(work: Callable[[], Awaitable[object]], times: int) -> float:
-    took = []
-    for _ in range(times):
-        begun = time.perf_counter()
-        await work()
-        took.append((time.perf_counter() - begun) * 1000)
-    return statistics.median(took)
+async def ms(work: Work) -> float:
+    begun = time.perf_counter()
+    await work()
+    return (time.perf_counter() - begun) * 1000
+
+
+async def median_ms(work: Work, times: int) -> float:
+    return statistics.median([await ms(work) for _ in range(times)])
+
+
+def row(what: str, value: float, unit: str = "ms", more: str = "") -> None:
+    print(f"{what:40}{value:10.2f} {unit} {more}".rstrip(), flush=True)
 
 
 async def fill(one: Hall, number: int) -> None:
-    """Finished tasks with ten events each, copied from a real one."""
+    """Finished tasks, copied with all their events from a real one."""
     [task] = await one.engine.submit(Submission("Fill the store with something real."))
     await one.until(task.id, Status.COMPLETED)
     columns = "title,instructions,prompt,project,agent,mode,status,created_at,updated_at,template,"
@@ -91,31 +107,34 @@ async def fill(one: Hall, number: int) -> None:
             " FROM tasks AS copy, events WHERE copy.id <> ?",
             (task.id,),
         )
-    # what this wrote is no part of what is measured behind it
+    await write_back(one)  # what this wrote is no part of what is measured behind it
+
+
+async def write_back(one: Hall) -> None:
     await one.database._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-async def submitting(folder: Path, stored: int) -> None:
-    async with hall(folder, max_concurrent_tasks=1) as one:
-        one.agents.scripts = {"claude": _hang}
-        first = await median_ms(lambda: one.engine.submit(Submission("Fix it.")), 200)
-        print(f"submit to durable, empty store        {first:8.2f} ms")
-    async with hall(folder / "full") as one:
-        await fill(one, stored)
-    async with hall(folder / "full", max_concurrent_tasks=1) as one:
-        one.agents.scripts = {"claude": _hang}
-        full = await median_ms(lambda: one.engine.submit(Submission("Fix it.")), 200)
-        listed = await median_ms(lambda: one.engine.tasks(limit=50), 50)
-        health = await median_ms(one.engine.health, 20)
-        print(f"submit to durable, {stored:,} tasks   {full:8.2f} ms ({full / first:.0%})")
-        print(f"newest 50 of {stored:,} tasks         {listed:8.2f} ms")
-        print(f"check_status over {stored:,} tasks    {health:8.2f} ms")
-    one = Hall(folder / "full" / "home")
-    begun = time.perf_counter()
-    await one.open()
-    took = (time.perf_counter() - begun) * 1000
-    print(f"start over {stored:,} tasks           {took:8.2f} ms")
-    await one.close()
+# --- what people wait for ------------------------------------------------------------------------
+
+
+async def submitting(empty: Path, full: Path, stored: int) -> None:
+    """In turns, so that whatever the disk does meanwhile, it does to both."""
+    capacity = {"max_concurrent_tasks": 1}
+    async with hall(empty, **capacity) as one, hall(full, **capacity) as other:
+        one.agents.scripts = other.agents.scripts = {"claude": _hang}
+        took: dict[Hall, list[float]] = {one: [], other: []}
+        for turn in range(SUBMISSIONS):
+            for which in (one, other) if turn % 2 else (other, one):
+                took[which].append(await ms(partial(_submit, which)))
+        first, behind = statistics.median(took[one]), statistics.median(took[other])
+        row("submit to durable, empty store", first)
+        row(f"submit to durable, {stored:,} tasks", behind, more=f"({behind / first - 1:+.0%})")
+        row(f"newest 50 of {stored:,} tasks", await median_ms(other.engine.tasks, 50))
+        row(f"check_status over {stored:,} tasks", await median_ms(other.engine.health, 20))
+
+
+async def _submit(one: Hall) -> None:
+    await one.engine.submit(Submission("Fix it."))
 
 
 async def _hang(agent: Agent) -> None:
@@ -123,19 +142,34 @@ async def _hang(agent: Agent) -> None:
     await asyncio.Event().wait()
 
 
+async def starting(full: Path, stored: int) -> None:
+    one = new_hall(full, max_concurrent_tasks=RUNS)
+    one.agents.scripts = {"claude": _hang}
+    await one.open()
+    for _ in range(RUNS):
+        [task] = await one.engine.submit(Submission("Fix it."))
+        await one.until(task.id, Status.STREAMING)
+    await one.leave()
+    row(f"start over {stored:,} tasks, {RUNS} live", await ms(one.open))
+    await one.close()
+
+
+# --- what is written -----------------------------------------------------------------------------
+
+
 async def bytes_per_task(folder: Path) -> None:
+    """As the kernel counts it: each page of a file that became dirty, written back once."""
     async with hall(folder) as one:
         await fill(one, 1000)
         one.agents.scripts = {"claude": _works}
         before = psutil.Process().io_counters().write_bytes
         for _ in range(TASKS):
             [task] = await one.engine.submit(Submission("Fix it."))
-            task = await one.until(task.id, Status.COMPLETED)
-        await one.database._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+            await one.until(task.id, Status.COMPLETED)
+        await write_back(one)
         written = psutil.Process().io_counters().write_bytes - before
         events = len(await one.engine.events(task.id))
-        print(f"written per task at 1,000 stored      {written / TASKS / 1000:8.1f} KB", end="")
-        print(f" ({events} events each)")
+        row("written per task at 1,000 stored", written / TASKS / 1000, "KB", f"({events} events)")
 
 
 async def _works(agent: Agent) -> None:
@@ -168,17 +202,19 @@ async def flood(folder: Path, seconds: float) -> None:
             [task] = await one.engine.submit(Submission("Print."))
         await one.until(task.id, Status.STREAMING)
         lags: list[float] = []
-        [row] = await one.database.read("SELECT COUNT(*) AS n FROM events")
+        [row_] = await one.database.read("SELECT COUNT(*) AS n FROM events")
         begun, end = time.perf_counter(), time.perf_counter() + seconds
         while time.perf_counter() < end:
-            before = time.perf_counter()
-            await asyncio.sleep(0.005)
-            lags.append((time.perf_counter() - before - 0.005) * 1000)
+            lags.append(await ms(_pause) - 5)
         [after] = await one.database.read("SELECT COUNT(*) AS n FROM events")
-        rate = (after["n"] - row["n"]) / (time.perf_counter() - begun)
+        rate = (after["n"] - row_["n"]) / (time.perf_counter() - begun)
         p99 = statistics.quantiles(lags, n=100)[98]
-        print(f"events stored from {RUNS} runs           {rate:8.0f} /s, loop lag p99 {p99:.1f} ms")
+        row(f"events stored from {RUNS} runs", rate, "/s", f"(loop lag p99 {p99:.1f} ms)")
         stop = True
+
+
+async def _pause() -> None:
+    await asyncio.sleep(0.005)
 
 
 def _command(number: int) -> Command:
@@ -190,10 +226,16 @@ async def main() -> None:
     parser.add_argument("--stored", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=3)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        await submitting(Path(folder) / "submit", arguments.stored)
-        await bytes_per_task(Path(folder) / "bytes")
-        await flood(Path(folder) / "flood", arguments.seconds)
+    with tempfile.TemporaryDirectory() as name:
+        folder, stored = Path(name), arguments.stored
+        async with hall(folder / "full") as one:
+            await fill(one, stored)
+        shutil.copytree(folder / "full", folder / "start")
+        await submitting(folder / "empty", folder / "full", stored)
+        await starting(folder / "start", stored)
+        await bytes_per_task(folder / "bytes")
+        await flood(folder / "flood", arguments.seconds)
+        row("load of this machine meanwhile", os.getloadavg()[0], "")
 
 
 if __name__ == "__main__":

@@ -115,6 +115,9 @@ class Scheduler:
     async def _round(self) -> float | None:
         """Start what can be started. How long until the next round; None: until woken."""
         await self._release()
+        most = self._parts.settings.max_concurrent_tasks
+        if len(self._running) >= most:
+            return None
         now = time.time()
         queued = await tasks.queued(self._parts.database.read)
         due = [task for task in queued if _is_due(task, now)]
@@ -126,7 +129,7 @@ class Scheduler:
             return LOOK_AGAIN_S
         limits = {project.name: project.max_concurrent for project in self._parts.projects.all()}
         for task in due:
-            if len(self._running) >= self._parts.settings.max_concurrent_tasks:
+            if len(self._running) >= most:
                 break
             if task.id not in self._running and self._has_turn(task.project, limits):
                 await self._claim(task)

@@ -241,9 +241,12 @@ async def _insert(tx: Transaction, table: str, columns: Mapping[str, Any]) -> No
 
 
 async def _insert_run(tx: Transaction, run: Run, state: RunState) -> None:
-    [row] = await tx.rows("SELECT number FROM tasks WHERE id = ?", (run.task_id,))
-    key = {"task": row["number"], "number": run.number}
-    await _insert(tx, "runs", {**key, **_run_columns(run, state)})
+    columns = {"number": run.number, **_run_columns(run, state)}
+    marks = ",".join("?" * len(columns))
+    await tx.execute(
+        f"INSERT INTO runs (task, {','.join(columns)}) VALUES ({NUMBER}, {marks})",  # noqa: S608
+        [run.task_id, *columns.values()],
+    )
 
 
 async def _update(
