@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from core.hearing import Intent
 from voice.sentences import Mention, Sentence, sentences_of
@@ -61,7 +62,8 @@ def _action(whole: Sentence, speech: Language) -> str | None:
 def _template(clauses: Sequence[Sentence], speech: Language, read_only: bool) -> str | None:
     constraints = speech.phrases("slots", "constraints")
     telling = [s for s in clauses if not any(s.starts(phrase) for phrase in constraints)]
-    asked = [s for s in telling if _is_question(s, speech)]
+    inner = {after for before, after in pairwise(clauses) if before.text.endswith(",")}
+    asked = [s for s in telling if _is_question(s, speech, s in inner)]
     if read_only or (asked and len(asked) == len(telling)):
         return "question"
     told = [s for s in telling if s not in asked]
@@ -69,7 +71,11 @@ def _template(clauses: Sequence[Sentence], speech: Language, read_only: bool) ->
     return found or ("question" if asked else None)
 
 
-def _is_question(sentence: Sentence, speech: Language) -> bool:
+def _is_question(sentence: Sentence, speech: Language, inner: bool) -> bool:
+    """ "…, which is new" within a sentence asks nothing."""
+    relative = speech.words("question", "relative")
+    if inner and sentence.words[0] in relative and not sentence.text.endswith("?"):
+        return False
     starts = speech.phrases("question", "starts")
     anywhere = speech.phrases("question", "anywhere")
     return any(sentence.starts(phrase) for phrase in starts) or any(

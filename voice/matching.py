@@ -37,6 +37,7 @@ class Bar:
 
 MARKED = Bar(quality=0.5, score=3.0)
 NAMED_KIND = Bar(quality=0.6, score=2.5)
+NAMED_BEHIND = Bar(quality=0.8, score=3.5)
 LED = Bar(quality=0.66, score=5.0, tokens=2)
 LED_WELL = Bar(quality=0.9, score=3.5, tokens=2)
 BARE = Bar(quality=0.88, score=9.0, tokens=4)
@@ -170,7 +171,7 @@ class Cues:
             case Kind.FOLDER:
                 return MARKED if marked else self._by_noun(fit, "folder")
             case Kind.BRANCH:
-                return self._by_noun(fit, "branch")
+                return MARKED if marked else self._by_noun(fit, "branch")
             case Kind.SYMBOL:
                 if any((token.word,) in self.speech.phrases("names", "called") for token in inside):
                     return None  # what is called something is new
@@ -236,6 +237,8 @@ class Cues:
     def _by_noun(self, fit: Fit, kind: str) -> Bar | None:
         nouns = self.speech.words("nouns", kind)
         behind = self._word(fit.last) if not self._pause(fit.last) else ""
+        if kind == "identifier" and behind in self.speech.words("nouns", "identifier_behind"):
+            return NAMED_BEHIND
         return NAMED_KIND if {self._word(fit.first - 1), behind} & nouns else None
 
     def _led(self, fit: Fit) -> bool:

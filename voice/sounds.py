@@ -69,6 +69,7 @@ UNLIKENESS = np.array([[unlikeness(one, other) for other in PHONEMES] for one in
 
 # `spelling→sounds`, tried in order at each place of a word; the first that fits is taken.
 _RULES = r"""
+^use→yuz ^uni→yuni ^u(?=[st]i)→yu ^usu→yuZu
 tion(?=s?$)→S@n ssion→S@n sion→Z@n cian→S@n tious→S@s cious→S@s tial→S@l cial→S@l ture(?=s?$)→C@r
 ough→O augh→O igh→Y eigh→E ^wr→r ^kn→n ^gn→n ^ps→s mb$→m ^x→z x→ks ^wh→w wh→w
 tch→C ch→C sch→sk sh→S th→T ph→f ck→k dge→J gg→g gin$→gIn ^gi(?=[tfvg])→gI ng$→N ng(?=[sk])→N
@@ -80,7 +81,6 @@ t→t vv→v v→v w(?=[aeiouy])→w ^y→y y(?=[aeou])→y
 a(?=(?:[bdfgklmnprtvz]|st|ch|th|c|g|s)e[sd]?$)→E i(?=(?:[bdfgklmnprtvz]|st|ch|th|c|g|s)e[sd]?$)→Y
 o(?=(?:[bdfgklmnprtvz]|ch|th|c|g|s)e[sd]?$)→o u(?=(?:[bdfgklmnprtvz]|c|g|s)e[sd]?$)→u
 e(?=(?:[dlmnprtvz])e[sd]?$)→i y(?=[lpt]e[sd]?$)→Y
-^use→yuz ^uni→yuni ^u(?=[st]i)→yu
 eau→o ee→i ea→i ie(?=[sd]?$)→i ie→i ei→E ey$→i ey→E eu→u ew→u e(?=r$)→@ e(?=rs$)→@
 e(?=[lnr][tdsnl])→e e(?=s$)→I (?<=[td])e(?=d$)→I (?<=[a-z])e(?=d$)→ (?<=[a-z])e$→ e→e
 ai→E ay→E au→O aw→O ar→Ar al(?=[lkt])→Ol a$→@ a(?=l$)→@ a(?=ble)→E a(?=tion)→E a→a

@@ -51,7 +51,9 @@ SPELLED = (
     "cpp",
     "cs",
 )
-_STUCK = re.compile(rf"(dot)({'|'.join(SPELLED)}|go|vue|json)|(slash)((?!e[sd]?|ing)\w\w+)", re.I)
+_STUCK_DOT = re.compile(rf"(dot)({'|'.join(SPELLED)}|go|vue|json)", re.I)
+_STUCK_SLASH = re.compile(r"(?!slash(?:e[sd]?|ing|er)?$|\w*backslash)(?=.*slash)\w+", re.I)
+_AT_SLASH = re.compile(r"slash|(?:(?!slash)\w)+", re.I)
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-zß-ÿ]+|[^\W\d_]+")
 ONES = [
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
@@ -162,18 +164,19 @@ def _initials(tokens: Sequence[Token], text: str) -> bool:
 
 
 def _pieces(found: re.Match[str]) -> Iterable[tuple[str, int, int]]:
-    """A token, or the parts of one in camel case."""
+    """A token, or the parts of one in camel case, or of one with a mark stuck to it."""
     text = found[0]
-    stuck = _STUCK.fullmatch(text)
+    stuck = _STUCK_DOT.fullmatch(text)
     if stuck:
-        for group in (1, 2) if stuck[1] else (3, 4):
-            yield stuck[group], found.start() + stuck.start(group), found.start() + stuck.end(group)
-        return
-    if not text.isalpha() or text.islower() or text.istitle() or text.isupper():
-        yield text, found.start(), found.end()
-        return
-    for part in _CAMEL.finditer(text):
-        yield part[0], found.start() + part.start(), found.start() + part.end()
+        parts = [stuck.span(1), stuck.span(2)]
+    elif _STUCK_SLASH.fullmatch(text):  # "routerslash"
+        parts = [part.span() for part in _AT_SLASH.finditer(text)]
+    elif not text.isalpha() or text.islower() or text.istitle() or text.isupper():
+        parts = [(0, len(text))]
+    else:
+        parts = [part.span() for part in _CAMEL.finditer(text)]
+    for start, end in parts:
+        yield text[start:end], found.start() + start, found.start() + end
 
 
 def _heard_marks(tokens: Sequence[Token], speech: Language) -> list[Token]:

@@ -15,12 +15,13 @@ from core.hearing import HeardWord, Intent, Replacement
 from voice.commands import find_verbs
 from voice.intent import read_intent
 from voice.matching import Match, find_names, neighbour
-from voice.names import Naming, NewName
+from voice.names import Naming, NewName, form_of
 from voice.new_paths import NewPath, file_form, find_paths
+from voice.pronunciation import parts_of
 from voice.sentences import Mention
 from voice.spoken import Language, Token, speech_of, tokenize
 from voice.terms import Term, find_terms
-from voice.vocabulary import Kind, Vocabulary
+from voice.vocabulary import Kind, Vocabulary, style_of
 
 _SEAM = re.compile(r"(?<=\w)[-_.]$")  # "fix-Update Position"
 ASKED_FOR = 0.9  # confidence in the form of a new name
@@ -93,7 +94,7 @@ def _edits(
     paths = [_of_path(path) for path in find_paths(tokens, vocabulary, speech, matches)]
     names = _apart(_apart(known, paths), [_of_match(match) for match in matches])
     spans = [(edit.first, edit.last, edit.text) for edit in names]
-    naming = Naming(tokens, speech, vocabulary.value_style, file_form(vocabulary))
+    naming = Naming(tokens, speech, _style_there(matches, vocabulary), file_form(vocabulary))
     new = [_of_new(name) for name in naming.find(spans)]
     names = _apart(names, new)
     names = _apart(names, [_of_term(term) for term in find_terms(tokens, speech)])
@@ -101,6 +102,16 @@ def _edits(
     verbs = [_Edit(v.first, v.last, v.word) for v in find_verbs(tokens, speech, starts)]
     names = _apart(list(_self_corrected(names, tokens, speech, vocabulary)), verbs)
     return _apart(names, list(_hesitations(tokens, speech)))
+
+
+def _style_there(matches: Sequence[Match], vocabulary: Vocabulary) -> str:
+    """How functions are written where the note goes: in the file that it names, or beside the
+    function; else as in most of the project."""
+    files = [style_of(match.entry.written) for match in matches if match.entry.kind is Kind.FILE]
+    symbols = [match.entry.written for match in matches if match.entry.kind is Kind.SYMBOL]
+    beside = [form_of(name) for name in symbols if len(parts_of(name)) > 1]
+    styles = [*files, *(form for form in beside if form in ("snake", "camel"))]
+    return next((style for style in styles if style), vocabulary.value_style)
 
 
 def _apart(first: Sequence[_Edit], second: Sequence[_Edit]) -> list[_Edit]:

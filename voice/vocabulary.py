@@ -80,6 +80,11 @@ _LANGUAGES = {
 }  # fmt: skip
 
 
+def style_of(path: str) -> str:
+    """How the language of a file writes its functions; empty for a language without."""
+    return _LANGUAGES.get(path.rpartition(".")[2], "")
+
+
 class Vocabulary:
     """`fresh` are names that were worked on lately."""
 
@@ -118,9 +123,7 @@ class Vocabulary:
     def value_style(self) -> str:
         """How functions and variables are written here: snake, camel or pascal."""
         styles = Counter(
-            _LANGUAGES.get(entry.written.rpartition(".")[2], "")
-            for entry in self.entries
-            if entry.kind is Kind.FILE
+            style_of(entry.written) for entry in self.entries if entry.kind is Kind.FILE
         )
         styles.pop("", None)
         return styles.most_common(1)[0][0] if styles else "snake"

@@ -68,6 +68,8 @@ def written(heard: str, *, recent: tuple[str, ...] = (), language: str = "en") -
         ),
         ("Read the read me and the make file.", "Read the README.md and the Makefile."),
         ("Check the branch fix slash slow start.", "Check the branch fix/slow-start."),
+        ("Check out fix slash slow start.", "Check out fix/slow-start."),
+        ("Fix utilslashvalidation.ts today.", "Fix src/utils/validation.ts today."),
     ],
     ids=lambda value: value[:40],
 )

@@ -31,10 +31,48 @@ PYTHON = Vocabulary.of_paths([TrackedFile("app/main.py", "1")])
         ("The component name is wrong.", "The component name is wrong."),
         ("Add a prop called is disabled.", "Add a prop called isDisabled."),
         ("Use a snake case name for it.", "Use a snake case name for it."),
+        ("Add a field called last seen at to the page.", "called lastSeenAt to the page."),
+        ("Add a field named S M T P host.", "Add a field named smtpHost."),
+        ("Add a handler called on click to the page.", "called onClick to the page."),
+        ("Write a hook use online status, please.", "Write a hook useOnlineStatus, please."),
+        ("Create a use clipboard hook.", "Create a useClipboard hook."),
+        ("Write a function merge rows that is fast.", "a function mergeRows that is fast."),
+        ("Add a new helper parse date to it.", "Add a new helper parseDate to it."),
+        ("Create a component price badge with a tip.", "a component PriceBadge with a tip."),
+        ("Build a new price badge component.", "Build a new PriceBadge component."),
     ],
 )
 def test_new_names(said: str, expected: str) -> None:
     assert understand(said, TYPESCRIPT).text.endswith(expected)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Add a function that parses rows.",
+        "Write a function for the price.",
+        "Create a component showing the price.",
+        "Add a new simple component.",
+        "Make the price tag component bigger.",
+        "Add a type annotation to the function.",
+        "Write a test for the login form component.",
+        "We need a class where people can learn to paint.",
+    ],
+)
+def test_where_nothing_is_named_nothing_is_written(sentence: str) -> None:
+    assert understand(sentence, TYPESCRIPT).text == sentence
+
+
+def test_a_name_is_written_as_the_file_it_goes_to_writes_them() -> None:
+    mixed = Vocabulary.of_paths(
+        [TrackedFile(path, path) for path in ("src/a.ts", "src/b.ts", "api/rows.py")]
+    ).with_symbols(["delete_row"])
+
+    assert (
+        "called load_rows" in understand("Add a function called load rows to rows.py.", mixed).text
+    )
+    assert "called dry_run" in understand("Add a flag called dry run in delete row.", mixed).text
+    assert "called loadRows" in understand("Add a function called load rows.", mixed).text
 
 
 def test_functions_are_written_as_the_project_writes_them() -> None:
