@@ -66,6 +66,11 @@ class Seen:
         return end
 
 
+def runtime() -> Path:
+    """Short: it holds sockets. Where the tests' other ones are, which end with them."""
+    return Path(tempfile.mkdtemp(prefix="lab-", dir=os.environ.get("XDG_RUNTIME_DIR")))
+
+
 @dataclass
 class Lab:
     home: Path
@@ -73,9 +78,9 @@ class Lab:
     agents: dict[str, dict[str, Any]] = field(default_factory=dict)
     source: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     hidden: tuple[Path, ...] = ()
+    runtime: Path = field(default_factory=runtime)
 
     def __post_init__(self) -> None:
-        self.runtime = Path(tempfile.mkdtemp(prefix="gofer-lab-"))  # sockets need short paths
         self.workspace = Workspace(self.home / "workspaces" / "t1", "app", "gofer/t1", "0", "0")
         self.workspace.path.mkdir(parents=True, exist_ok=True)
 

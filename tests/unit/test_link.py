@@ -202,8 +202,7 @@ from core.model import Request, Text
 from tests.fakes.lab import Lab
 async def main():
     home, runtime, spec = pickle.load(open(sys.argv[1], "rb"))
-    lab = Lab(home)
-    lab.runtime = runtime
+    lab = Lab(home, runtime=runtime)
     run = await lab.start(spec)
     async for batch in run.batches():
         for event in batch.events:
