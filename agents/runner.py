@@ -275,6 +275,11 @@ class Runner:
         code, tail = await checks.run(boxed, mark, workspace.path, timeout_s)
         return CheckResult(command, code, tail, round(time.monotonic() - began, 3))
 
+    def confine(self, argv: Sequence[str], workspace: Workspace) -> Sequence[str]:
+        """Turns a command of ours (git) into one that runs where the agent ran."""
+        path = {"PATH": self._source.get("PATH", os.defpath)}
+        return self._sandbox.wrap(argv, path, workspace).argv
+
     # --- what is left of dead runs ---------------------------------------------------------------
 
     async def sweep(self, live_runs: Iterable[str]) -> Sequence[str]:

@@ -6,7 +6,6 @@ holds no behaviour of its own.
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -14,11 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.runner import Runner
-from agents.sandbox import Sandbox
 from core.config import Settings, make_private
 from core.engine import Engine
 from core.errors import UserError
-from core.model import Task, Workspace
+from core.model import Task
 from core.notify import SCHEME, Pushes
 from core.outbox import Outbox
 from core.projects import Projects
@@ -124,14 +122,7 @@ async def make_repositories(settings: Settings, agents: Runner) -> Repositories:
     box = await agents.sandbox()
     if not (box.working and box.kind == "bwrap"):
         return Repositories(settings.home)
-    return Repositories(settings.home, confine(settings))
-
-
-def confine(settings: Settings) -> Callable[[Sequence[str], Workspace], Sequence[str]]:
-    """Turns a git command into one that runs where the agent ran."""
-    sandbox = Sandbox(settings.sandbox.value, home=settings.home, hidden=_hidden(settings))
-    environment = {"PATH": os.environ.get("PATH", os.defpath)}
-    return lambda argv, workspace: sandbox.wrap(argv, environment, workspace).argv
+    return Repositories(settings.home, agents.confine)
 
 
 def voice_folder(settings: Settings) -> Path:
