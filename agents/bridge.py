@@ -42,7 +42,7 @@ import time
 if __name__ == "__main__":  # run by path, isolated: the package's folder is not on the path yet
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from agents import processes
+from agents import cgroup, processes
 from agents.child import Agent, leave_the_terminal, watch_children
 from agents.limits import Limits
 from agents.recording import ErrorLog, Lines, Transcript, encode, write_whole
@@ -118,11 +118,15 @@ class Bridge:
         self.kill_at: float | None = None  # a tree that still lives then is killed
         self.finish_at: float | None = None
         self.wake = watch_children()
+        mark = config["environment"][processes.RUN]
+        self.group = cgroup.make(f"gofer-{mark}", self.limits.memory_bytes)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(config["run"], "exit.json"))  # of an earlier process
         try:
-            self.agent = Agent(config)
+            self.agent = Agent(config, self.group)
         except OSError:
+            if self.group:
+                self.group.remove()
             os.unlink(config["socket"])
             raise
         self.transcript.record(start=config["start"], at=time.time())
@@ -139,6 +143,8 @@ class Bridge:
         finally:
             processes.kill_all(self.tree)
         self.reap()
+        if self.group:
+            self.leave_the_group(self.group)
         self.write_exit()
         self.say_goodbye()
 
@@ -154,6 +160,8 @@ class Bridge:
             return False
         tree = self.tree()
         if now > self.kill_at:
+            if self.group:
+                self.group.kill()
             for process in tree:
                 processes.send(process, signal.SIGKILL)
         return not tree and self.agent.status is not None
@@ -278,6 +286,11 @@ class Bridge:
         for process in self.tree():
             if process.name != "bwrap":  # its end would be the immediate end of all inside
                 processes.send(process, signal.SIGTERM)
+
+    def leave_the_group(self, group: cgroup.Group) -> None:
+        if self.reason == "exited" and group.ran_out_of_memory():
+            self.reason, self.detail = self.limits.out_of_memory()
+        group.remove()
 
     # --- hubs ------------------------------------------------------------------------------------
 

@@ -12,13 +12,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+    from agents.cgroup import Group
+
 CHUNK = 65_536
 
 
 class Agent:
     """The agent's process and its three pipes. A file descriptor is -1 once it is closed."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], group: Group | None = None) -> None:
         inside_in, self.stdin = os.pipe()
         self.stdout, inside_out = os.pipe()
         self.stderr, inside_err = os.pipe()
@@ -26,7 +28,7 @@ class Agent:
         self.status: int | None = None  # as of waitpid
         self.pid = os.fork()
         if self.pid == 0:
-            become(config, (inside_in, inside_out, inside_err), fail)
+            become(config, group, (inside_in, inside_out, inside_err), fail)
         for fd in (inside_in, inside_out, inside_err, fail):
             os.close(fd)
         for fd in (self.stdin, self.stdout, self.stderr):
@@ -47,10 +49,14 @@ class Agent:
             self.stdin = -1
 
 
-def become(config: dict[str, Any], pipes: tuple[int, int, int], fail: int) -> NoReturn:
+def become(
+    config: dict[str, Any], group: Group | None, pipes: tuple[int, int, int], fail: int
+) -> NoReturn:
     """In the forked child: turn into the agent. Never returns."""
     try:
         os.setsid()
+        if group:
+            group.enter()
         for target, fd in enumerate(pipes):
             os.dup2(fd, target)
         for signum in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

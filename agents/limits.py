@@ -78,8 +78,13 @@ class Limits:
         used = sum(process.resident for process in processes.descendants(os.getpid()))
         if used <= self.memory_bytes:
             return None
-        allowed = f"{self.memory_bytes:,} bytes of memory are allowed"
-        return "memory", f"It used {used:,}; {allowed}.", 0.0
+        reason, detail = self.out_of_memory(used)
+        return reason, detail, 0.0
+
+    def out_of_memory(self, used: int | None = None) -> tuple[str, str]:
+        """What to say of it; without `used` the kernel held the limit."""
+        told = "" if used is None else f" ({used:,})"
+        return "memory", f"It used more{told} than the {self.memory_bytes:,} bytes allowed."
 
     def _disk(self, now: float) -> Excess | None:
         if not self.disk_bytes or (self._measuring is None and now < self._disk_at):
