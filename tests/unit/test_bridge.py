@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from agents import processes
+from agents import processes, runner
 from core.errors import AgentError
-from core.model import Limits, Outcome, TurnEnded
-from tests.fakes.lab import Lab, follow, lab, said, transcript, until
+from core.model import Limits, Outcome, RunSpec, Trouble, TurnEnded
+from tests.fakes.lab import Lab, Seen, follow, lab, said, transcript, until
 
 
 @pytest.fixture
@@ -98,6 +98,86 @@ open("done", "w").close()
     assert seen.end.exit_code == 0
 
 
+async def test_memory_does_not_grow_with_what_the_agent_prints(here: Lab) -> None:
+    body = """
+import sys, time
+for _ in range(100):
+    sys.stdout.write("y" * 1_000_000)
+    sys.stderr.write("x" * 100_000)
+print()
+print("all of it", flush=True)
+time.sleep(1000)
+"""
+    spec = here.spec(here.program(body))
+    run = await here.start(spec)
+    seen = Seen()
+    async for batch in run.batches():
+        seen.batches.append(batch)
+        if seen.texts[-1:] == ["all of it"]:
+            break
+    assert seen.of(Trouble)  # the line is too long to be looked at, and that is said
+    status = await asyncio.to_thread(Path(f"/proc/{(await bridge_of(spec)).pid}/status").read_text)
+    (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    assert int(peak) < 40_000  # kB, Python itself included
+    await run.stop(0)
+    await follow(run)
+
+
+async def bridge_of(spec: RunSpec) -> processes.Process:
+    found = await until(
+        lambda: processes.marked(processes.BRIDGE, lambda mark: mark.endswith(spec.run_id)),
+        "the bridge",
+    )
+    process: processes.Process = found[0][0]
+    return process
+
+
+@pytest.mark.parametrize("hears", ["closes it", "never reads it"])
+async def test_an_agent_that_does_not_hear_holds_nobody_up(here: Lab, hears: str) -> None:
+    """Neither itself nor the hub; what it was sent is in the transcript all the same."""
+    close = "os.close(0)" if hears == "closes it" else ""
+    body = f"""
+import os, time
+{close}
+print("up", flush=True)
+while not os.path.exists("sent"):
+    time.sleep(0.01)
+print("goes on", flush=True)
+"""
+    spec = here.spec(here.program(body))
+    run = await here.start(spec)
+    await until(lambda: "up" in said(spec), "the agent to be up")
+    (path,) = here.runtime.iterdir()
+    words = "w" * 1_000_000
+
+    def talk() -> bytes:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(30)
+            client.connect(str(path))
+            for _ in range(3):
+                client.sendall(json.dumps({"send": words}).encode() + b"\n")
+            answers = b""
+            while answers.count(b"\n") < 3:
+                answers += client.recv(1000)
+            return answers
+
+    assert await asyncio.to_thread(talk) == b'{"ok":true}\n' * 3
+    (here.workspace.path / "sent").touch()
+    await until(lambda: "goes on" in said(spec), "the agent to go on")
+    await run.finish()
+    await follow(run)
+    assert [entry.get("sent") for entry in transcript(spec)].count(words) == 3
+
+
+async def test_agents_give_way_to_what_the_owner_does(here: Lab) -> None:
+    body = "import os, subprocess; print(os.nice(0), subprocess.getoutput('nice'))"
+    _, seen = await run_program(here, body)
+    lower = min(os.nice(0) + runner.NICE, 19)
+    assert seen.texts == [f"{lower} {lower}"]
+    checked = await here.runner().execute("nice", here.workspace)
+    assert checked.tail.strip() == str(lower)
+
+
 async def test_what_it_says_on_stderr_explains_a_failure(here: Lab) -> None:
     _, seen = await run_program(here, "import sys; sys.exit('no key is set')")
     (end,) = seen.of(TurnEnded)
@@ -171,11 +251,7 @@ async def test_it_is_started_in_a_session_of_its_own_and_survives_signals(here: 
     body = "import sys; print(sys.stdin.readline(), flush=True); sys.stdin.read()"
     spec = here.spec(here.program(body), "x")
     run = await here.start(spec)
-    bridge = await until(
-        lambda: processes.marked(processes.BRIDGE, lambda mark: mark.endswith(spec.run_id)),
-        "the bridge",
-    )
-    pid = bridge[0][0].pid
+    pid = (await bridge_of(spec)).pid
     assert os.getsid(pid) != os.getsid(0)
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(pid, signum)
