@@ -227,6 +227,18 @@ def make_choices(**changes: object) -> Choices:
     return replace(choices, **changes)  # type: ignore[arg-type]
 
 
+def test_the_picker_of_agents_shows_what_is_installed_and_who_is_not_logged_in() -> None:
+    agents = (
+        AgentInfo("claude", "claude", True, "2.1.197", logged_in=True),
+        AgentInfo("codex", "codex", True, "0.169.0", logged_in=False),
+        AgentInfo("mine", "command", True),  # whether it is logged in cannot be known
+        AgentInfo("gemini", "acp", False),
+    )
+    card = draft_card(Draft(7, 1, text="Fix it", picking="agent"), make_choices(agents=agents))
+    labels = [button.label.strip() for row in card.buttons for button in row]
+    assert labels == ["✓ claude 2.1.197", "codex 0.169.0 (not logged in)", "mine", "‹ Back"]
+
+
 def cards_of_long_things() -> Iterable[Card]:
     review = make_review(
         files=tuple(FileChange(f"{n}/{LONG}", 1, 1, "renamed", LONG) for n in range(100)),
