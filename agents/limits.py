@@ -37,7 +37,7 @@ class Limits:
         self.began = self.active = time.monotonic()
         self.resting = False
         self._memory_at = self.began + MEMORY_CHECK_S
-        self._disk_at = self.began + DISK_CHECK_S
+        self._disk_at = self.began + MEMORY_CHECK_S  # once soon; it may begin with too much
         self._measuring: Iterator[int] | None = None
 
     def stir(self) -> None:

@@ -187,6 +187,7 @@ async def test_what_it_says_on_stderr_explains_a_failure(here: Lab) -> None:
 
 
 CHATTER = "import time\nwhile True: print('.', flush=True); time.sleep(.01)"
+FILL = "open('big', 'wb').write(b'x' * 30_000_000); import time; time.sleep(100)"
 HOARD = "x = b'x' * 200_000_000; import time; time.sleep(100)"
 
 
@@ -197,6 +198,7 @@ HOARD = "x = b'x' * 200_000_000; import time; time.sleep(100)"
         ("import time; time.sleep(100)", {"idle_s": 0.3}, "idle"),
         ("while True: print('x' * 999)", {"output_bytes": 100_000}, "output"),
         (HOARD, {"memory_bytes": 90_000_000}, "memory"),
+        (FILL, {"disk_bytes": 10_000_000}, "disk"),
     ],
 )
 async def test_a_limit_ends_it(here: Lab, body: str, limits: dict[str, float], reason: str) -> None:
