@@ -20,7 +20,7 @@ from core.errors import UserError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-LINGER_S = 3  # how long open streams may take to end
+LINGER_S = 1  # how long open streams may take to end; three servers end one after the other
 BACKLOG = 128
 
 

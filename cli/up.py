@@ -3,7 +3,7 @@
 Owns the order in which things start and end, and what is said about them. A front door that cannot
 open (port taken, wrong token) gives one message and the others go on; a second hub on the same
 home is refused. SIGINT and SIGTERM end it within ten seconds; running agents stay with their
-bridges.
+bridges, or are ended with `--drain`.
 """
 
 from __future__ import annotations
@@ -37,17 +37,20 @@ ADD_BOT = (
 
 
 @click.command()
+@click.option(
+    "--drain", is_flag=True, help="End the agents with it; the next start takes their tasks up."
+)
 @click.pass_context
-def up(ctx: click.Context) -> None:
+def up(ctx: click.Context, drain: bool) -> None:
     """Start Gofer and stay: Telegram bot, MCP server, scheduler, and the ear for `gofer …`."""
     from cli.logs import log_to_stderr
 
     settings = settings_of(ctx)
     log_to_stderr()
-    asyncio.run(_serve(settings))
+    asyncio.run(_serve(settings, drain))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, drain: bool) -> None:
     from cli.app import open_house
 
     stopped = asyncio.Event()
@@ -57,13 +60,13 @@ async def _serve(settings: Settings) -> None:
     async with open_house(settings) as house:
         await house.engine.start()
         async with AsyncExitStack() as doors:
-            doors.push_async_callback(house.engine.stop)
+            doors.push_async_callback(house.engine.stop, drain=drain)
             _say("Gofer", f"is up; its home is {settings.home}")
             await _open_doors(doors, house)
             await _show_outlook(house)
             await stopped.wait()
             click.echo("Stopping …")
-            working = await _working(house)
+            working = await _working(house, drain)
     click.echo(f"Stopped. {working}".strip())
 
 
@@ -168,10 +171,12 @@ def _told(name: str) -> Iterator[None]:
         _say(name, click.style(str(error), fg="red"))
 
 
-async def _working(house: House) -> str:
+async def _working(house: House, drain: bool) -> str:
     count = (await house.engine.health())["running"]
     if not count:
         return ""
+    if drain:
+        return f"{count} agent(s) were ended; gofer up takes their tasks up again."
     return f"{count} agent(s) go on under their bridges; gofer up finds them again."
 
 

@@ -68,7 +68,7 @@ class Life:
         self._reports: asyncio.Queue[Batch | Exception | None] = asyncio.Queue(QUEUED_BATCHES)
         self._pump: asyncio.Task[None] | None = None
         self._wishes = Wishes(parts, task_id)
-        self._stop_on_leaving = False
+        self._grace_s: float | None = None  # for the agent, which ends when the run is left
         self._stored_at = 0.0
 
     def nudge(self) -> None:
@@ -89,9 +89,9 @@ class Life:
         finally:
             await self._leave()
 
-    def stop_on_leaving(self) -> None:
+    def stop_on_leaving(self, grace_s: float = 5.0) -> None:
         """When the run is left, the agent ends with it."""
-        self._stop_on_leaving = True
+        self._grace_s = grace_s
 
     # --- the whole walk --------------------------------------------------------------------------
 
@@ -303,8 +303,8 @@ class Life:
             if pump is not None:
                 pump.cancel()
                 await asyncio.wait([pump])
-            if agent is not None and self._stop_on_leaving:
-                await agent.stop()
+            if agent is not None and self._grace_s is not None:
+                await agent.stop(self._grace_s)
         finally:
             if agent is not None:
                 await agent.detach()

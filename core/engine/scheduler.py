@@ -23,6 +23,7 @@ from core.model import EventType, Failure, Outcome, Status
 from core.store import tasks
 from core.store.tasks import Queued, Stored
 
+DRAIN_GRACE_S = 2.0  # for agents to end by themselves: the whole hub has ten seconds
 LOOK_AGAIN_S = 5.0  # while there is no room, or the store cannot be written
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class Scheduler:
         running = dict(self._running)
         for one in running.values():
             if drain:
-                one.life.stop_on_leaving()
+                one.life.stop_on_leaving(DRAIN_GRACE_S)
             one.task.cancel()
         if running:
             await asyncio.wait([one.task for one in running.values()])

@@ -62,11 +62,11 @@ def write(path: str, content: str) -> dict[str, Any]:
 
 
 class RunningHub:
-    def __init__(self, env: dict[str, str]) -> None:
+    def __init__(self, env: dict[str, str], *options: str) -> None:
         self.env = env
         self.printed: list[str] = []
         self.process = subprocess.Popen(
-            gofer("up"),
+            gofer("up", *options),
             env=env,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -165,8 +165,8 @@ def run(
 
 
 @contextmanager
-def running_hub(env: dict[str, str]) -> Iterator[RunningHub]:
-    hub = RunningHub(env)
+def running_hub(env: dict[str, str], *options: str) -> Iterator[RunningHub]:
+    hub = RunningHub(env, *options)
     try:
         hub.wait_ready()
         yield hub
