@@ -17,7 +17,7 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from agents import catalogue, checks, landlock, processes, toolchains
@@ -32,11 +32,7 @@ SYSTEM = (  # what is there at all, besides what is found or named
 )  # fmt: skip
 LINKS = ("/", "/var")  # whose links are there, wherever they lead
 SCRATCH = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - these are hidden, not used
-SECRETS = (  # of the system; readable for root, as which Gofer may run
-    "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/sudoers",
-    "/etc/sudoers.d", "/etc/ssh", "/etc/ssl/private", "/etc/NetworkManager/system-connections",
-    "/etc/wireguard", "/etc/docker", "/etc/kubernetes",
-)  # fmt: skip
+CONFIGURATION = Path("/etc")  # what is not for everybody in it is hidden: Gofer may run as root
 CACHES = (  # under the home; private to each project
     ".cache", ".npm", ".cargo/registry", ".cargo/git", ".m2/repository", ".gradle", "go/pkg",
     ".yarn", ".pnpm-store", ".local/share/pnpm/store", ".bun/install/cache", ".nuget",
@@ -76,6 +72,7 @@ class Sandbox:
         self._owner = Path.home()
         self._hidden = hidden
         self._known: tuple[float, SandboxInfo] | None = None
+        self._secret: tuple[float, tuple[Path, ...]] = float("-inf"), ()
         self._tools: dict[tuple[str, ...], tuple[float, set[Path]]] = {}
 
     @property
@@ -197,9 +194,16 @@ class Sandbox:
 
     def _concealed(self) -> dict[Path, bool]:
         """Hidden places, and whether what is written there (in memory) may stay for the run."""
-        places = dict.fromkeys((*map(Path, SECRETS), *self._private()), False)
+        places = dict.fromkeys((*self._secrets(), *self._private()), False)
         places |= dict.fromkeys((*map(Path, SCRATCH), self._owner), True)
         return {real(place): kept for place, kept in places.items() if place.exists()}
+
+    def _secrets(self) -> tuple[Path, ...]:
+        at, known = self._secret
+        if time.monotonic() - at > PROBE_FRESH_S:
+            known = tuple(not_for_everybody(CONFIGURATION))
+            self._secret = time.monotonic(), known
+        return known
 
     def _toolchains(
         self, environment: Mapping[str, str], programs: Sequence[str | Path]
@@ -329,6 +333,19 @@ def real(path: Path) -> Path:
 def own_settings() -> list[Path]:
     """The settings file in Gofer's own folder, which `make run` uses."""
     return [path for path in (Path(__file__).parents[1] / ".env",) if path.exists()]
+
+
+def not_for_everybody(folder: Path) -> Iterator[Path]:
+    """Keys and passwords of the machine: what an ordinary user could not read there."""
+    for root, folders, files in os.walk(folder):
+        for names, needed in ((folders, 0o005), (files, 0o004)):
+            for name in tuple(names):
+                place = Path(root, name)
+                with contextlib.suppress(FileNotFoundError):
+                    mode = place.lstat().st_mode
+                    if not stat.S_ISLNK(mode) and mode & needed != needed:
+                        names.remove(name)
+                        yield place
 
 
 def is_venv(place: Path) -> bool:

@@ -86,6 +86,23 @@ async def test_secrets_are_not_there_to_be_read(here: Lab) -> None:
 
 
 @needs_bwrap
+async def test_what_is_not_for_everybody_in_etc_is_hidden_from_root_too(here: Lab) -> None:
+    if not os.access("/etc", os.W_OK):
+        pytest.skip("/etc CANNOT BE WRITTEN BY US: its secrets are not tested here")
+    with (
+        tempfile.TemporaryDirectory(dir="/etc") as closed,
+        tempfile.TemporaryDirectory(dir="/etc") as folder,
+    ):
+        Path(folder).chmod(0o755)
+        for file in (Path(closed, "key"), Path(folder, "key"), Path(folder, "config")):
+            file.write_text(f"SECRET {file.name}" if file.name == "key" else "for everybody")
+            file.chmod(0o600 if file.parent == Path(folder) and file.name == "key" else 0o644)
+        printed = await attempt(here, f"cat {closed}/* {folder}/*")
+    assert "SECRET" not in printed
+    assert "for everybody" in printed
+
+
+@needs_bwrap
 async def test_writes_outside_the_workspace_do_not_arrive(here: Lab) -> None:
     owner = here.home.parent / "owner"
     before = {path: path.read_bytes() for path in here.home.parent.rglob("*") if path.is_file()}
