@@ -87,9 +87,11 @@ class Hub:
 
     # --- tasks -----------------------------------------------------------------------------------
 
-    def run(self, words: str, *steps: Json) -> str:
+    def run(self, words: str, *steps: Json, mode: str = "edits") -> str:
         script = f"{words} @@SCRIPT {json.dumps(steps)}@@"
-        (task,) = self.call("submit", instructions=script, project="demo", agents=["real"])
+        (task,) = self.call(
+            "submit", instructions=script, project="demo", agents=["real"], mode=mode
+        )
         return str(task["id"])
 
     def show(self, task_id: str) -> Json:

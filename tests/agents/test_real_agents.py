@@ -91,6 +91,19 @@ def test_a_permission_denied(hub: Hub) -> None:
         hub.answer(task, question, "allow")
 
 
+def test_in_the_mode_ask_writing_is_asked_about_and_reading_is_not(
+    hub: Hub, agent: str, model: ModelApi
+) -> None:
+    read, write = {"read": "README.md"}, {"write": {"path": "asked.txt", "content": "x"}}
+    task = hub.run("Read, then write.", read, write, {"text": "Then not."}, mode="ask")
+    if agent != "qwen":  # it takes whole paths only, and asks about no other
+        question = hub.question(task)
+        assert "asked.txt" in f"{question['text']} {question['detail']}"
+        assert any("# demo" in str(body) for _, body in model.requests), "it has read the file"
+        hub.answer(task, question, "deny")
+    assert hub.ended(task, "COMPLETED")["review"]["state"] == "no_change"
+
+
 def test_a_running_turn_is_steered(hub: Hub, agent: str) -> None:
     task = hub.run("Wait a little.", {"bash": "touch began.txt; sleep 2"}, {"text": "Waited."})
     question = hub.question(task)

@@ -8,6 +8,7 @@ where its conversation stands. A step is an object with one key:
     think: "…"                     think and go on with the next request
     write: {path, content}         use the agent's own tool for writing a file
     edit: {path, old, new}         … for editing one
+    read: "path"                   … for reading one
     bash: "…"                      … for running a command
     ask: {question, options}       … for asking the person
     error: {status, times}         answer that many requests with an HTTP error, then go on
@@ -61,6 +62,7 @@ WRITERS = {
     "write_file": ("file_path", "content"),
     "write": ("filePath", "content"),
 }
+READERS = {"Read": "file_path", "read_file": "file_path", "read": "filePath"}
 EDITORS = {
     "Edit": ("file_path", "old_string", "new_string"),
     "replace": ("file_path", "old_string", "new_string"),
@@ -133,7 +135,9 @@ def act(step: Mapping[str, Any], tools: Sequence[str]) -> Reply:
         case "bash":
             return shell(what, tools)
         case "read":
-            return Use(first(("Read", "read_file", "read"), tools) or "Read", {"file_path": what})
+            if tool := first(READERS, tools):
+                return Use(tool, {READERS[tool]: what})
+            return shell(f"cat {quoted(what)}", tools)
         case "ask":
             options = [{"label": label, "description": label} for label in what["options"]]
             asked = {"question": what["question"], "header": "Choice", "options": options}
