@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from core.errors import UserError
@@ -35,6 +35,7 @@ LIBRARIES = {
 
 Message = Mapping[str, Any]
 Progress = Callable[[float], None]
+Hints = Callable[[str, str], Awaitable[Sequence[str]]]  # a text and its language to names
 
 
 class ChildDied(Exception):
@@ -64,25 +65,38 @@ class Child:
     def alive(self) -> bool:
         return self._process.returncode is None
 
-    async def ask(self, request: Message, on_progress: Progress, patience_s: float) -> Message:
-        """The answer to one request; `patience_s` is the longest silence before it.
+    async def ask(
+        self,
+        request: Message,
+        on_progress: Progress,
+        patience_s: float,
+        hints: Hints | None = None,
+    ) -> Message:
+        """The answer to one request; `patience_s` is the longest silence before it, `hints`
+        answers the child's own question.
 
         Raises UserError that the child answered with, and ChildDied.
         """
-        assert self._process.stdin
         try:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            await self._process.stdin.drain()
+            await self._tell(request)
             while True:
                 answer = await self._line(patience_s)
-                if "progress" not in answer:
+                if "near" in answer and hints:
+                    await self._tell(await hints(answer["near"], answer["language"]))
+                elif "progress" in answer:
+                    on_progress(answer["progress"])
+                else:
                     break
-                on_progress(answer["progress"])
         except ConnectionError as error:
             raise ChildDied(str(error)) from None
         if "refused" in answer:
             raise UserError(answer["refused"])
         return answer
+
+    async def _tell(self, message: Message | Sequence[str]) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps(message).encode() + b"\n")
+        await self._process.stdin.drain()
 
     async def _line(self, patience_s: float) -> dict[str, Any]:
         assert self._process.stdout

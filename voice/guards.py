@@ -18,6 +18,8 @@ LEAST_LOGPROB = -1.0
 MOST_WORDS_PER_S = 6.5
 LEAST_WORDS_PER_S = 0.4
 LONG_PHRASE = 5  # words
+MOST_LOST = 0.1  # of the average log probability, behind names that were hinted at
+MOST_KEPT = 0.7  # share of the words that have to be left then
 MOST_UNHEARD_S = 2.5  # speech behind the last word
 
 # What Whisper was trained to find under silence and music: the ends of subtitled videos.
@@ -57,6 +59,13 @@ def doubt(passage: Passage, seconds: float) -> str | None:
         (seconds - last > MOST_UNHEARD_S, "it stopped early"),
     )
     return next((reason for failed, reason in checks if failed), None)
+
+
+def lost(first: Passage, hinted: Passage) -> bool:
+    """Whether a hearing behind names that were hinted at is worse than the first one: less sure,
+    or much shorter."""
+    fewer = len(plain(hinted.text)) < MOST_KEPT * len(plain(first.text))
+    return fewer or hinted.logprob < first.logprob - MOST_LOST
 
 
 def is_invented(passage: Passage, seconds: float) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Refused, UserError
-from voice.child import Child, ChildDied
+from voice.child import Child, ChildDied, Hints
 
 log = logging.getLogger(__name__)
 
@@ -52,37 +52,47 @@ class Listener:
             _, model = await self._ask(None, on_progress)
             return model
 
-    async def hear(self, request: Message, on_progress: Progress) -> tuple[Message, Model]:
-        """What the child makes of one note. Raises UserError; Refused when the child died of it."""
+    async def hear(
+        self, request: Message, on_progress: Progress, hints: Hints | None = None
+    ) -> tuple[Message, Model]:
+        """What the child makes of one note, with the names that `hints` finds near to it.
+
+        Raises UserError; Refused when the child died of it.
+        """
         async with self._turn:
-            answer, model = await self._ask(request, on_progress)
+            request = {**request, "hints": hints is not None}
+            answer, model = await self._ask(request, on_progress, hints)
             return answer["heard"], model
 
     async def close(self) -> None:
         await self._end_child()
 
-    async def _ask(self, request: Message | None, on_progress: Progress) -> tuple[Message, Model]:
+    async def _ask(
+        self, request: Message | None, on_progress: Progress, hints: Hints | None = None
+    ) -> tuple[Message, Model]:
         try:
-            return await self._ask_once(request, on_progress)
+            return await self._ask_once(request, on_progress, hints)
         except ChildDied as error:
             if self._opening["device"] == "cpu" or (self._model and self._model.device == "cpu"):
                 raise _lost(error) from None
             log.warning("The voice worker failed (%s); it is tried without CUDA.", error)
         self._opening["device"] = "cpu"
         try:
-            return await self._ask_once(request, on_progress)
+            return await self._ask_once(request, on_progress, hints)
         except ChildDied as error:
             raise _lost(error) from None
 
     async def _ask_once(
-        self, request: Message | None, on_progress: Progress
+        self, request: Message | None, on_progress: Progress, hints: Hints | None
     ) -> tuple[Message, Model]:
         if self._rest:
             self._rest.cancel()
         answered = False
         try:
             child, model = await self._ready(on_progress if request is None else _ignore)
-            answer = await child.ask(request, on_progress, self._hearing_s) if request else {}
+            answer: Message = {}
+            if request:
+                answer = await child.ask(request, on_progress, self._hearing_s, hints)
             answered = True
             return answer, model
         except UserError:

@@ -23,6 +23,7 @@ NEIGHBOURLY = 0.6  # quality at which another name may have been meant after all
 RECENT = 1.06  # how much more likely a file of the last tasks is
 FRESH = 1.03  # and what was changed by the last commits
 ORDINARY = 0.9  # packages are called by ordinary words, "requests" and "click"
+FOLDER_SAID = 0.7  # quality at which a new path goes into a folder of the project
 MOST_CHOICES = 5
 
 
@@ -101,7 +102,7 @@ def folder_said(
     fits = [
         (fit, entry)
         for fit, entry in _fits(tokens, first, last, vocabulary)
-        if entry.kind is Kind.FOLDER and fit.last == last and fit.quality >= MARKED.quality
+        if entry.kind is Kind.FOLDER and fit.last == last and fit.quality >= FOLDER_SAID
     ]
     if not fits:
         return None

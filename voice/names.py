@@ -32,6 +32,7 @@ class NewName:
     last: int
     written: str
     kind: str  # component, function, … or empty
+    heard: str = ""  # the same in the words that were heard, where they differ
 
 
 def write(words: Sequence[str], form: str) -> str:
@@ -130,8 +131,10 @@ class Naming:
     def _named(
         self, first: int, last: int, words: Sequence[str], kind: str, form: str = ""
     ) -> NewName:
-        meant = self._mend(self._as_hook(words) if kind == "hook" else words)
-        return NewName(first, last, write(meant, form or self._style(kind)), kind)
+        words = self._as_hook(words) if kind == "hook" else words
+        form = form or self._style(kind)
+        written, heard = write(self._mend(words), form), write(words, form)
+        return NewName(first, last, written, kind, heard if heard != written else "")
 
     def _plain(self, start: int, last: int) -> list[str]:
         """The words of a name; letters said one by one are one word."""

@@ -17,12 +17,16 @@ from voice.alignment import sounds_like
 from voice.matching import Match, folder_said
 from voice.names import form_of, write
 from voice.pronunciation import parts_of, split_path
-from voice.spoken import Language, Token
+from voice.spoken import Language, Token, find_phrase
 from voice.vocabulary import Kind, Vocabulary
 
 MOST_WORDS = 4  # of the file's own name
+MOST_SEGMENTS = 100  # names of folders that are looked through
 LIKE = 0.8  # likeness of an extension that is said as a word
+LOOK_BEHIND = 7  # tokens behind it in which it may be said to be new
 LOOK_BACK = 6  # tokens before the path in which a new file may be asked for
+HEARD = 0.3  # likeness of a file's own name without which it is another file,
+TELLING = 5  # where that many sounds were heard
 SURE = 0.92  # likeness at which an existing file is meant even so
 EXTENSIONS = (
     "ts", "tsx", "js", "jsx", "mjs", "py", "go", "rs", "kt", "kts", "java", "rb", "php", "cs",
@@ -55,8 +59,10 @@ def find_paths(
             continue
         in_folder = tokens[own - 1].mark == "/"
         first = _first(tokens, own - 1) if in_folder else own
-        asked = not in_folder or _asked_for(tokens, first, speech)
-        if not any(_meant(match, own if asked else first, last, asked) for match in files):
+        asked = not in_folder or _asked_for(tokens, first, last, speech)
+        said = tokens[own:dot]
+        meant = [m for m in files if _meant(m, own if asked else first, last, asked)]
+        if not any(asked or _own_name_said(match, said) for match in meant):
             start, folder = first, ""
             if in_folder:
                 start, folder = _folder(tokens, first, own - 1, vocabulary)
@@ -70,6 +76,14 @@ def _meant(match: Match, first: int, last: int, asked: bool) -> bool:
     if asked:
         return match.first <= first < match.last == last and match.likeness >= SURE
     return match.first < last and first < match.last
+
+
+def _own_name_said(match: Match, said: Sequence[Token]) -> bool:
+    """Whether the file's own name may have been heard, and not only its folders. Of a short one
+    too little is heard to tell."""
+    _, stem, _ = split_path(match.entry.written)
+    short = sum(len(token.sounds) for token in said) < TELLING
+    return short or sounds_like(said, stem, HEARD)
 
 
 def extension_at(tokens: Sequence[Token], dot: int, vocabulary: Vocabulary) -> tuple[str, int]:
@@ -144,8 +158,13 @@ def _first(tokens: Sequence[Token], slash: int) -> int:
     return place
 
 
-def _asked_for(tokens: Sequence[Token], first: int, speech: Language) -> bool:
+def _asked_for(tokens: Sequence[Token], first: int, last: int, speech: Language) -> bool:
     """ "create the file …" before it, or "… that does not exist yet" behind it."""
+    behind = [token.word for token in tokens[last : last + LOOK_BEHIND]]
+    if any(
+        find_phrase(behind, phrase) is not None for phrase in speech.phrases("names", "new_behind")
+    ):
+        return True
     before = tokens[max(0, first - LOOK_BACK) : first]
     making, passing = speech.words("names", "making"), speech.words("names", "new_file")
     for token in reversed(before):
@@ -165,6 +184,27 @@ def _folder(
         known = folder_said(tokens, max(0, first - 1), end, vocabulary)
         if known:
             start, folder = known
-            rest = "".join(t.mark or t.word for t in tokens[end:slash])
-            return min(start, first), folder + rest
-    return first, "".join(token.mark or token.word for token in tokens[first:slash])
+            return min(start, first), folder + _spelled(tokens[end:slash], vocabulary)
+    return first, _spelled(tokens[first:slash], vocabulary)
+
+
+def _spelled(tokens: Sequence[Token], vocabulary: Vocabulary) -> str:
+    """Folders one by one: "source" is `src` where the project has folders of that name."""
+    return "".join(token.mark or _segment(token, vocabulary) for token in tokens)
+
+
+def _segment(token: Token, vocabulary: Vocabulary) -> str:
+    usual = _usual_segments(vocabulary)
+    if token.word in usual:
+        return token.word
+    return next((name for name in usual if sounds_like([token], name, LIKE)), token.word)
+
+
+@lru_cache(maxsize=8)
+def _usual_segments(vocabulary: Vocabulary) -> Sequence[str]:
+    """What single folders are called here, the commonest first."""
+    counted: Counter[str] = Counter()
+    for entry in vocabulary.entries:
+        if entry.kind is Kind.FOLDER:
+            counted.update(entry.written.split("/"))
+    return [name for name, _ in counted.most_common(MOST_SEGMENTS) if len(parts_of(name)) == 1]

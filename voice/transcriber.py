@@ -13,7 +13,9 @@ from pathlib import Path
 
 from core.hearing import Heard, HeardWord
 from core.model import Project
+from voice.child import Hints
 from voice.corrections import Corrections
+from voice.hints import hints
 from voice.listener import HEARING_S, Listener, Model
 from voice.spoken import LANGUAGES
 from voice.understanding import Understood, understand
@@ -75,9 +77,14 @@ class Transcriber:
             "language": spoken[0] if len(spoken) == 1 else None,
             "usual": spoken or LANGUAGES,
         }
-        (found, model), vocabulary = await asyncio.gather(  # a large project's names take a second
-            self._listener.hear(request, on_progress or _ignore), self._vocabulary(project)
-        )
+        names = asyncio.create_task(self._vocabulary(project))  # of a large project take a second
+        try:
+            found, model = await self._listener.hear(
+                request, on_progress or _ignore, _hints(names) if project else None
+            )
+            vocabulary = await names
+        finally:
+            names.cancel()
         text: str = found["text"]
         understood = await self._understand(
             text, vocabulary, project, found["language"], recent_files
@@ -157,6 +164,16 @@ class Transcriber:
             f"The Whisper model {self._model} understands English only. For other languages set"
             " GOFER_WHISPER_MODEL to one whose name does not end in .en."
         )
+
+
+def _hints(names: asyncio.Task[Vocabulary]) -> Hints:
+    async def near(text: str, language: str) -> Sequence[str]:
+        await asyncio.wait([names])
+        if names.cancelled() or names.exception():
+            return ()  # told behind the note: the child must not be left waiting
+        return await asyncio.to_thread(hints, text, names.result(), language)
+
+    return near
 
 
 def _ignore(_done: float) -> None:

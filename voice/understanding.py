@@ -15,6 +15,7 @@ from core.hearing import HeardWord, Intent, Replacement
 from voice.commands import find_verbs
 from voice.intent import read_intent
 from voice.matching import Match, find_names, neighbour
+from voice.mending import mend
 from voice.names import Naming, NewName, form_of
 from voice.new_paths import NewPath, file_form, find_paths
 from voice.pronunciation import parts_of
@@ -25,6 +26,7 @@ from voice.vocabulary import Kind, Vocabulary, style_of
 
 _SEAM = re.compile(r"(?<=\w)[-_.]$")  # "fix-Update Position"
 ASKED_FOR = 0.9  # confidence in the form of a new name
+MENDED = 0.6  # and in a word of it that was put in for another
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,13 @@ def _edits(
     paths = [_of_path(path) for path in find_paths(tokens, vocabulary, speech, matches)]
     names = _apart(_apart(known, paths), [_of_match(match) for match in matches])
     spans = [(edit.first, edit.last, edit.text) for edit in names]
-    naming = Naming(tokens, speech, _style_there(matches, vocabulary), file_form(vocabulary))
+    naming = Naming(
+        tokens,
+        speech,
+        _style_there(matches, vocabulary),
+        file_form(vocabulary),
+        lambda words: mend(words, vocabulary),
+    )
     new = [_of_new(name) for name in naming.find(spans)]
     names = _apart(names, new)
     names = _apart(names, [_of_term(term) for term in find_terms(tokens, speech)])
@@ -141,6 +149,9 @@ def _of_path(path: NewPath) -> _Edit:
 
 def _of_new(name: NewName) -> _Edit:
     mention = Mention(name.written, "new", name.kind)
+    if name.heard:
+        choices = (name.written, name.heard)
+        return _Edit(name.first, name.last, name.written, MENDED, choices, mention)
     return _Edit(name.first, name.last, name.written, ASKED_FOR, (), mention)
 
 

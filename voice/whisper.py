@@ -30,6 +30,8 @@ from voice.guards import Passage
 from voice.language import choose
 from voice.speech import Piece, Span, pieces
 
+Hints = Callable[[str, str], Sequence[str]]  # a text and its language to names
+
 log = logging.getLogger(__name__)
 
 FRAMES_PER_S = 100
@@ -40,8 +42,12 @@ TOKENS_PER_S = 8  # fast speech takes about five
 MOST_TOKENS = 200  # of one piece: what is left of the decoder's 448 beside a prompt, and then some
 WARMER = (0.0, 0.3, 0.6)  # more tries make nonsense of noise, for half a minute
 # Said to have been heard before the note, so that code is expected; measured to lower word errors
-# by a tenth to a fifth. It is English, and would pull other languages there.
-PROMPTS = {"en": "Fix the bug in src/utils/date.ts. Add a function called parse row to main.py."}
+# by a tenth to a fifth. It is English, and would pull other languages there. No folders are in it:
+# base hears "src" everywhere behind a prompt with "src/utils".
+PROMPTS = {
+    "en": "Fix the bug in the date helper. Add a function called parse row to main.py, and rename"
+    " the hook use cart."
+}
 BEFORE, BEHIND = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 
 
@@ -55,6 +61,10 @@ class Transcript:
     duration_s: float
     logprob: float = 0.0  # of the least certain piece
     reheard: int = 0  # pieces for which the full window was needed
+
+
+def _no_hints(_text: str, _language: str) -> Sequence[str]:
+    return ()
 
 
 class Whisper:
@@ -75,15 +85,19 @@ class Whisper:
         language: str | None,
         usual: Sequence[str],
         on_progress: Callable[[float], None],
+        hints: Hints = _no_hints,
     ) -> Transcript:
-        """`language` None: found from the sound, in favour of the `usual` ones."""
+        """`language` None: found from the sound, in favour of the `usual` ones.
+
+        `hints` are asked for names that a text heard at first comes near to.
+        """
         self._check(language)
         heard: list[Passage] = []
         words: list[HeardWord] = []
         reheard = 0
         found = pieces(samples)
         for done, piece in enumerate(found, start=1):
-            passage, spoken, again = self.hear_piece(piece, language, usual)
+            passage, spoken, again = self.hear_piece(piece, language, usual, hints)
             reheard += again
             if not guards.is_invented(passage, piece.seconds):
                 language = spoken  # people keep to one, and the next piece may be short
@@ -107,14 +121,24 @@ class Whisper:
             )
 
     def hear_piece(
-        self, piece: Piece, language: str | None, usual: Sequence[str]
+        self,
+        piece: Piece,
+        language: str | None,
+        usual: Sequence[str],
+        hints: Hints = _no_hints,
     ) -> tuple[Passage, str, bool]:
+        """What was heard, in which language, and whether that took the full window."""
         encoded = self._encode(piece)
         language = self._language(encoded, language, usual)
         passage = self._decode(encoded, piece, language)
-        if guards.doubt(passage, piece.seconds) is None:
-            return passage, language, False
-        return self._hear_in_full(piece, language), language, True
+        if guards.doubt(passage, piece.seconds):
+            return self._hear_in_full(piece, language), language, True
+        names = hints(passage.text, language)
+        if names:
+            hinted = self._decode(encoded, piece, language, names)
+            if not guards.doubt(hinted, piece.seconds) and not guards.lost(passage, hinted):
+                passage = hinted
+        return passage, language, False
 
     def _encode(self, piece: Piece) -> ctranslate2.StorageView:
         features = self.model.feature_extractor(piece.samples)
@@ -132,11 +156,18 @@ class Whisper:
         found = self.model.model.detect_language(encoded)[0]
         return choose([(token.strip("<|>"), share) for token, share in found], usual)
 
-    def _decode(self, encoded: ctranslate2.StorageView, piece: Piece, language: str) -> Passage:
+    def _decode(
+        self,
+        encoded: ctranslate2.StorageView,
+        piece: Piece,
+        language: str,
+        names: Sequence[str] = (),
+    ) -> Passage:
         tokenizer = Tokenizer(
             self.model.hf_tokenizer, not self.english_only, task="transcribe", language=language
         )
-        before = tokenizer.encode(f" {PROMPTS[language]}") if language in PROMPTS else []
+        said = " ".join((PROMPTS.get(language, ""), ", ".join(names))).strip()
+        before = tokenizer.encode(f" {said}.".replace("..", ".")) if said else []
         prompt = self.model.get_prompt(tokenizer, before, without_timestamps=True)
         most = len(prompt) + 20 + round(TOKENS_PER_S * piece.seconds)
         most = min(most, self.model.max_length)

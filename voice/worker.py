@@ -1,8 +1,10 @@
 """The child process that holds the model: `python -P -m voice.worker`.
 
 JSON lines in, JSON lines out. The first line says which model (`{"model", "cache", "device"}`);
-then each line is one note (`{"audio", "language", "usual"}`). Answered are any number of
-`{"progress": 0..1}` and then one of `{"ready": …}`, `{"heard": …}` or `{"refused": message}`.
+then each line is one note (`{"audio", "language", "usual", "hints"}`). Answered are any number of
+`{"progress": 0..1}` and then one of `{"ready": …}`, `{"heard": …}` or `{"refused": message}`. With
+`hints`, `{"near": text, "language"}` may come in between; the next line then is the list of names
+that the text comes near to.
 Whatever else goes wrong ends the process, and that is the answer. It ends with its parent, too.
 """
 
@@ -14,7 +16,7 @@ import queue
 import resource
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from core.errors import UserError
 
 SPARE_BYTES = 3_000_000_000  # beside the model: half an hour of sound and what is made of it
 Reply = Callable[[Mapping[str, Any]], None]
+Hints = Callable[[str, str], Sequence[str]]
 
 
 def main() -> None:
@@ -35,7 +38,8 @@ def main() -> None:
             if transcriber is None:
                 transcriber = _load(request, reply)
             else:
-                reply({"heard": _hear(transcriber, request, reply)})
+                hints = _asking(requests, reply) if request["hints"] else _no_hints
+                reply({"heard": _hear(transcriber, request, reply, hints)})
         except UserError as error:
             reply({"refused": str(error)})
 
@@ -52,7 +56,22 @@ def _load(request: Mapping[str, Any], reply: Reply) -> Any:
     return whisper
 
 
-def _hear(whisper: Any, request: Mapping[str, Any], reply: Reply) -> dict[str, Any]:
+def _asking(requests: queue.SimpleQueue[str], reply: Reply) -> Hints:
+    """The parent has the names."""
+
+    def ask(text: str, language: str) -> Sequence[str]:
+        reply({"near": text, "language": language})
+        names: list[str] = json.loads(requests.get())
+        return names
+
+    return ask
+
+
+def _no_hints(_text: str, _language: str) -> Sequence[str]:
+    return ()
+
+
+def _hear(whisper: Any, request: Mapping[str, Any], reply: Reply, hints: Hints) -> dict[str, Any]:
     from voice import audio
 
     samples = audio.read(Path(request["audio"]))
@@ -62,6 +81,7 @@ def _hear(whisper: Any, request: Mapping[str, Any], reply: Reply) -> dict[str, A
         language=request["language"],
         usual=request["usual"],
         on_progress=_progress(reply),
+        hints=hints,
     )
     return asdict(transcript)
 

@@ -26,6 +26,12 @@ KOTLIN = project("src/main/kotlin/RoutePlanner.kt", "src/main/kotlin/Parcel.kt")
         (KOTLIN, "Create src slash main slash kotlin slash label box dot K T.", "LabelBox.kt"),
         (PYTHON, "I want a script named clean up rows dot pie.", "named clean_up_rows.py."),
         (PYTHON, "Put it into scripts slash clean up dot s h, that is new.", "scripts/clean_up.sh"),
+        (WEB, "Move it to src slash utils slash slugify dot t s.", "src/utils/slugify.ts"),
+        (
+            WEB,
+            "Put it in src slash utils slash holidays dot t s, which does not exist yet.",
+            "src/utils/holidays.ts",
+        ),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.hearing import HeardWord
-from voice.guards import Passage, doubt, is_invented, repeats
+from voice.guards import Passage, doubt, is_invented, lost, repeats
 from voice.language import choose
 from voice.whisper import whole_words
 
@@ -68,6 +68,18 @@ def test_a_word_said_twice_is_speech() -> None:
 )
 def test_sentences_made_of_noise_are_dropped(heard: Passage, seconds: float) -> None:
     assert is_invented(heard, seconds)
+
+
+@pytest.mark.parametrize(
+    ("hinted", "worse"),
+    [
+        (passage("Fix the dequeue batch."), False),
+        (passage("Fix the dequeue batch.", logprob=-0.9), True),
+        (passage("Fix."), True),
+    ],
+)
+def test_a_hearing_behind_hints_must_not_be_worse(hinted: Passage, worse: bool) -> None:
+    assert lost(passage("Fix the cue bash."), hinted) is worse
 
 
 @pytest.mark.parametrize("text", ["Stop.", "Merge it.", "Thank you.", "Undo that.", "Okay."])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from core.errors import Refused, UserError
+from core.model import Project, TrackedFile
 from tests import recordings
 from tests.fakes.lab import until
 from tests.fakes.shop import SHOP, ShopSources
@@ -23,11 +24,17 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")  # one model for all of th
 DEADLINE_S = 60.0  # the machine may be busy; nothing waits that long on purpose
 
 
-def make(cache: Path, *, idle_s: float = 600, hearing_s: float = 400) -> Transcriber:
+def make(
+    cache: Path,
+    *,
+    idle_s: float = 600,
+    hearing_s: float = 400,
+    sources: ShopSources | None = None,
+) -> Transcriber:
     return Transcriber(
         model="tiny.en",
         cache=cache,
-        repositories=ShopSources(),
+        repositories=sources or ShopSources(),
         projects=lambda: [SHOP],
         templates=("bug_fix", "unit_tests"),
         agents=("claude",),
@@ -63,6 +70,23 @@ def save(folder: Path, name: str, content: bytes) -> Path:
     path = folder / name
     path.write_bytes(content)
     return path
+
+
+class LostSources(ShopSources):
+    """A repository that cannot be read."""
+
+    async def tracked_files(self, project: Project) -> Sequence[TrackedFile]:
+        raise UserError("There is no repository.")
+
+
+async def test_a_repository_that_cannot_be_read_costs_its_own_note_only(tmp_path: Path) -> None:
+    transcriber = make(tmp_path, sources=LostSources())
+    try:
+        with pytest.raises(UserError, match="no repository"):
+            await transcriber.hear(DEMO_NOTE, project=SHOP)
+        assert "cart" in (await transcriber.hear(DEMO_NOTE)).raw_text
+    finally:
+        await transcriber.close()
 
 
 async def test_a_note_about_a_file_of_the_repository(hearing: Transcriber) -> None:

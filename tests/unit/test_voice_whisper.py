@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from core.errors import UserError
-from voice import models
+from tests.recordings import DEMO_NOTE
+from voice import audio, models
 from voice.audio import RATE
 from voice.speech import Piece, Span
 from voice.spoken import LANGUAGES
@@ -55,3 +56,19 @@ def test_the_full_window_ends_too(folder: Path) -> None:
     whisper = open_model(folder, "cpu")
     passage = whisper._hear_in_full(Piece(noise, (Span(0, noise.size),)), "en")
     assert len(passage.text.split()) < 6 * TOKENS_PER_S + 20
+
+
+def test_names_near_to_what_was_heard_are_listened_for(folder: Path) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def near(text: str, language: str) -> list[str]:
+        asked.append((text, language))
+        return ["cart", "card reader"]
+
+    heard = open_model(folder, "cpu").hear(
+        audio.read(DEMO_NOTE), language=None, usual=("en",), on_progress=lambda _: None, hints=near
+    )
+    [(text, language)] = asked
+    assert "cart" in text
+    assert language == "en"
+    assert "cart" in heard.text

@@ -1,0 +1,42 @@
+"""Names that the decoder is told to expect when it listens again: those that what it heard at
+first sounds like.
+
+All names of a project do not fit in front of a decoder, and most would be wrong for the note. The
+few that a first hearing comes near to do fit. They are given as they are said ("checkout form"), so
+that the decoder hears words and not names: where names are meant is for `matching` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from voice.pronunciation import parts_of, split_path
+from voice.spoken import Token, speech_of, tokenize
+from voice.vocabulary import Entry, Vocabulary
+
+FEWEST = 4  # words of a note that may have a name in it
+MOST = 12
+WINDOW, STEP = 10, 5  # tokens looked at together, and how far to the next look
+PER_WINDOW = 4
+SHORTEST = 4  # letters of a name worth a hint
+
+
+def hints(text: str, vocabulary: Vocabulary, language: str | None) -> list[str]:
+    """Empty for a note of a few words, "merge it"."""
+    tokens = tokenize(text, speech_of(language))
+    if not vocabulary.entries or len(tokens) < FEWEST:
+        return []
+    found = (spoken(entry) for entry in _near(tokens, vocabulary))
+    return list(dict.fromkeys(name for name in found if len(name) >= SHORTEST))[:MOST]
+
+
+def _near(tokens: Sequence[Token], vocabulary: Vocabulary) -> Iterator[Entry]:
+    for start in range(0, max(1, len(tokens) - WINDOW + STEP), STEP):
+        part = tokens[start : start + WINDOW]
+        yield from vocabulary.likely("".join(token.sounds for token in part), PER_WINDOW)
+
+
+def spoken(entry: Entry) -> str:
+    """`src/checkoutForm.tsx` as "checkout form"."""
+    name = split_path(entry.written)[1] if entry.is_path else entry.written
+    return " ".join(parts_of(name)).lower()
