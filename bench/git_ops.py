@@ -1,13 +1,16 @@
 """How long a workspace takes to be ready, and a review: `python -m bench.git_ops [--quick]`.
 
 Each figure is the least of several runs, against `git worktree add` on the same repository in the
-same run, and against a clone that borrows its objects. Prints one JSON object a line.
+same run, and against a clone that borrows its objects. A workspace is made from nothing, from a
+spare (files made ahead while idle), and from a spare that is some commits behind. Prints one JSON
+object a line.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import subprocess
 import tempfile
@@ -19,7 +22,8 @@ from core.model import Project
 from git_ops.repositories import Repositories
 
 SIZES = (30, 2_000, 20_000)
-ROUNDS = 3
+ROUNDS = 5
+BEHIND = 20  # files that the owner changed since a spare was made
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -41,9 +45,15 @@ def make(folder: Path, files: int) -> Project:
     return Project(folder.name, folder)
 
 
-async def least(act: Callable[[int], Awaitable[None]]) -> float:
+Step = Callable[[int], Awaitable[None]]
+
+
+async def least(act: Step, before: Step | None = None) -> float:
+    """Seconds; what comes `before` each round is not counted."""
     times = []
     for number in range(ROUNDS):
+        if before is not None:
+            await before(number)
         start = time.perf_counter()
         await act(number)
         times.append(time.perf_counter() - start)
@@ -53,9 +63,10 @@ async def least(act: Callable[[int], Awaitable[None]]) -> float:
 async def measure(folder: Path, files: int) -> dict[str, float | int]:
     project = make(folder / f"app{files}", files)
     repositories = Repositories(folder / "home")
+    tasks = itertools.count()
 
-    async def prepare(number: int) -> None:
-        await repositories.prepare(project, f"t{files}n{number}", "bench", base=None)
+    async def prepare(_: int) -> None:
+        await repositories.prepare(project, f"t{files}n{next(tasks)}", "bench", base=None)
 
     async def worktree(number: int) -> None:
         target = folder / f"worktree{files}-{number}"
@@ -64,14 +75,27 @@ async def measure(folder: Path, files: int) -> dict[str, float | int]:
     async def clone(number: int) -> None:
         git(folder, "clone", "--shared", str(project.path), f"clone{files}-{number}")
 
-    await repositories.prepare(project, f"t{files}", "bench", base=None)  # makes the bare clone
+    async def spare(_: int) -> None:
+        await repositories.keep_spares([project])
+
+    async def spare_behind(number: int) -> None:
+        await repositories.keep_spares([project])
+        for path in list(project.path.glob("src*/*.py"))[:BEHIND]:
+            path.write_text(f"changed = {number}\n")
+        git(project.path, "commit", "--quiet", "--all", "--message", "Meanwhile")
+
+    await prepare(0)  # makes the bare clone
     ready, added, cloned = await least(prepare), await least(worktree), await least(clone)
+    warm, behind = await least(prepare, spare), await least(prepare, spare_behind)
     return {
         "files": files,
-        "workspace_s": round(ready, 3),
-        "worktree_add_s": round(added, 3),
-        "clone_shared_s": round(cloned, 3),
+        "workspace_s": round(ready, 4),
+        "from_spare_s": round(warm, 4),
+        "from_spare_behind_s": round(behind, 4),
+        "worktree_add_s": round(added, 4),
+        "clone_shared_s": round(cloned, 4),
         "ratio": round(ready / added, 2),
+        "ratio_from_spare": round(warm / added, 2),
     }
 
 

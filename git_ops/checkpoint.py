@@ -16,7 +16,7 @@ from pathlib import Path
 from core.errors import GitError, UnsafeRepository
 from git_ops import worktree
 from git_ops.clone import Clone, Record
-from git_ops.copying import copy_out
+from git_ops.copying import LARGEST, copy_out
 from git_ops.git import Git, fields, sandboxed, shown
 
 Confine = Callable[[Sequence[str]], Sequence[str]]
@@ -25,6 +25,9 @@ FATAL = 128  # git gave up; other failures concern single files
 UNREAD = "without a sandbox its repository is not read"
 BUNDLE = "gofer.bundle"
 BUNDLE_LIMIT = 300_000_000
+MOST_COMMITS = 500  # of one turn
+LONGEST_LIST = 100_000_000  # bytes of all file names in one commit
+LONGEST_NAME = 4_000  # of one file; no system takes more
 OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
@@ -66,7 +69,7 @@ def _add(git: Git, copies: Path) -> list[str]:
         worktree.remove(copies)
     if failed:
         names = ", ".join(shown(path) for path in sorted(failed)[:5])
-        notes.append(f"Not everything could be committed: {names} could not be read.")
+        notes.append(f"Not everything could be committed: {names} could not be read (or held).")
     return notes
 
 
@@ -140,6 +143,7 @@ def import_commits(
         return head, None if b"empty bundle" in packed.err else _folded(packed.reason)
     try:
         tip = _unpack(clone, _collect(work_tree))
+        _require_bounded(clone, head, tip)
     except GitError as error:
         return head, _folded(str(error))
     if not clone.is_ancestor(head, tip):
@@ -209,10 +213,29 @@ def _unpack(clone: Clone, bundle: bytes) -> str:
     limit = f"--max-input-size={BUNDLE_LIMIT}"
     clone.git.run("index-pack", "--stdin", "--fix-thin", "--strict", limit, stdin=pack)
     # a pack may leave objects out: walk all that the branch will need
-    clone.git.run("rev-list", "--objects", "--quiet", tips[0], "--not", "--branches")
+    walk = ("rev-list", "--objects", "--no-object-names", tips[0], "--not", "--branches")
+    sizes = ("cat-file", "--batch-check=%(objectsize)")
+    new = clone.git.run(*sizes, stdin=clone.git.run(*walk))
+    if max(map(int, new.split()), default=0) > LARGEST:
+        raise GitError(f"one file is larger than {LARGEST // 1_000_000} MB")
     if clone.tip(tips[0]) is None:
         raise GitError("its head was not a commit")
     return tips[0]
+
+
+def _require_bounded(clone: Clone, head: str, tip: str) -> None:
+    """Raises GitError where a few objects stand for more files than a machine can hold.
+
+    Trees may name each other again and again, and lie in each other deeper than git's own stack.
+    """
+    commits = clone.git.text("rev-list", tip, f"^{head}").split()
+    if len(commits) > MOST_COMMITS:
+        raise GitError(f"there are more than {MOST_COMMITS}")
+    for commit in commits:
+        listed = ("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit)
+        names = clone.git.start_of(LONGEST_LIST, *listed)
+        if len(names) >= LONGEST_LIST or max(map(len, fields(names)), default=0) > LONGEST_NAME:
+            raise GitError("they hold too many files, or too deep ones")
 
 
 def follow(work_tree: Path, commit: str, confine: Confine | None) -> bool:

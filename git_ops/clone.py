@@ -26,7 +26,7 @@ from urllib.parse import quote
 
 from core.errors import GitError, UserError
 from git_ops import lfs
-from git_ops.git import Git, ours
+from git_ops.git import Git, ours, sayable
 from git_ops.owner import Owner, Seen
 
 SEEN = "gofer-seen"  # what the owner had at the last refresh
@@ -91,7 +91,7 @@ class Record:
 
     def note(self, commit: str, text: str) -> None:
         """Something about this commit that the review should say."""
-        with (self.folder / "notes").open("a", encoding="utf-8") as notes:
+        with (self.folder / "notes").open("a", encoding="utf-8", errors="replace") as notes:
             notes.write(f"{commit} {' '.join(text.split())}\n")
 
     def notes(self, commits: Sequence[str]) -> list[str]:
@@ -187,7 +187,7 @@ class Clone:
         self, tree: str, parents: Sequence[str], message: str, identity: dict[str, str]
     ) -> str:
         options = [part for parent in parents for part in ("-p", parent)]
-        text = os.fsencode(message.strip() + "\n")
+        text = os.fsencode(sayable(message.strip()) + "\n")
         return self.git.using(**identity).text("commit-tree", tree, *options, stdin=text)
 
     def move(self, ref: str, new: str, old: str | None) -> None:

@@ -15,6 +15,7 @@ A repository that an agent can write is never opened by either; see `sandboxed`.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +31,8 @@ from core.errors import GitError
 LOCAL_TIMEOUT_S = 600.0
 NETWORK_TIMEOUT_S = 300.0
 SANDBOX_TIMEOUT_S = 120.0
-FIRST_WORDS = '"$@" | head -c "$0"'  # for sh
+FIRST_WORDS = '{ "$@"; echo $? >&2; } | head -c "$0"'  # for sh
+UNSAYABLE = re.compile("[\0\ud800-\udc7f\udd00-\udfff]")  # NUL, and halves of characters
 LAST_WORDS = '{ "$@" 2>&1 >/dev/null; echo $?; } | tail -c 2000 >&2'
 
 SAFE = (
@@ -129,8 +131,10 @@ class Git:
         """At most so many bytes of its standard output; it ends when it has said so much."""
         command = ["sh", "-c", FIRST_WORDS, str(limit), *self._command(arguments)]
         result = execute(command, cwd=self.cwd, stdin=b"", timeout_s=LOCAL_TIMEOUT_S)
-        if result.err and not result.out:
-            raise GitError(f"git {os.fsdecode(arguments[0])} failed: {result.reason}")
+        said, _, status = result.err.rstrip().rpartition(b"\n")
+        if status != b"0" and len(result.out) < limit:
+            words = Result(int(status), b"", said)
+            raise GitError(f"git {os.fsdecode(arguments[0])} failed: {words.reason}")
         return result.out
 
     def _command(self, arguments: Sequence[Argument]) -> list[str]:
@@ -212,7 +216,7 @@ def execute(command: Sequence[str], *, cwd: Path, stdin: bytes, timeout_s: float
                 kill_after_timeout=timeout_s,
                 start_new_session=True,
             )
-        except (OSError, gitpython.GitCommandNotFound) as error:
+        except (OSError, ValueError, gitpython.GitCommandNotFound) as error:  # a NUL in a name
             raise GitError(f"git could not be started: {error}") from None
     status, out, err = cast(tuple[int, bytes, bytes | str], answer)
     err = err.encode() if isinstance(err, str) else err
@@ -237,6 +241,11 @@ def fields(output: bytes) -> list[bytes]:
 def shown(path: bytes) -> str:
     """A path as people and JSON see it: UTF-8, other bytes as `\\xNN`."""
     return path.decode("utf-8", "backslashreplace")
+
+
+def sayable(text: str) -> str:
+    """Text without what no commit and no command line can hold."""
+    return UNSAYABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def plain(text: str) -> str:

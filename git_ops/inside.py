@@ -12,7 +12,7 @@ from pathlib import Path
 
 from git_ops import worktree
 from git_ops.clone import Clone, Record
-from git_ops.copying import copy_out
+from git_ops.copying import copy_out, walk
 from git_ops.git import Git, shown
 
 
@@ -64,13 +64,11 @@ def _tree(git: Git, record: Record, path: bytes) -> str:
 
 
 def _files(work_tree: Path, path: bytes) -> list[bytes]:
-    top = os.fsencode(work_tree)
+    top = os.fsencode(work_tree) + b"/"
     found = []
-    for folder, folders, files in os.walk(os.path.join(top, path)):  # noqa: PTH118 - bytes
-        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]  # noqa: PTH114,PTH118
-        folders[:] = [name for name in folders if name != b".git"]
-        near = os.path.relpath(folder, top)
-        found += [near + b"/" + name for name in (*files, *links) if name != b".git"]
+    for folder, _, files in walk(top + path):
+        near = folder.removeprefix(top) + b"/"
+        found += [near + name for name in files if name != b".git"]
     return sorted(found)
 
 

@@ -99,7 +99,10 @@ def require_head(head: str, expected: str) -> None:
 def target_branch(owner: Owner, origin: Origin) -> str:
     target = origin.target or owner.current_branch()
     if target is None:
-        raise Refused(f"No branch is checked out in {owner.path}, so there is nothing to land on.")
+        raise Refused(
+            f"No branch is checked out in {owner.path}, so there is nothing to land on. "
+            "Check one out there (git switch main), then try again."
+        )
     return target
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from core.errors import GitError, Refused, UserError
 from git_ops.clone import Clone, Origin, Record
-from git_ops.git import NETWORK_TIMEOUT_S, Result, execute
+from git_ops.git import NETWORK_TIMEOUT_S, Result, execute, sayable
 from git_ops.landing import send
 from git_ops.merge import require_head
 from git_ops.owner import Owner
@@ -139,27 +139,42 @@ def open_(
     with clone.lock():
         send(owner, clone, tip)
     push(owner, record, remote, origin.branch, tip)
-    return _open_with_program(owner, remote, origin.branch, title, body) or (
+    return _open_with_program(owner, remote, origin.branch, sayable(title), sayable(body)) or (
         remote.compare_link(origin.branch) or f"{origin.branch} is on {remote.name} ({remote.url})."
     )
 
 
 def push(owner: Owner, record: Record, remote: Remote, branch: str, tip: str) -> None:
-    """Bring the remote's branch to `tip` if it is where we last put it (or not there at all)."""
-    ref = f"refs/heads/{branch}"
-    before = (record.read("pushed") or {}).get(remote.name, "")
+    """Bring the remote's branch to `tip` if it is where we last put it (or not there at all).
+
+    What is about to be pushed is on record before, since a crash or a broken line may leave the
+    remote there without our hearing of it.
+    """
+    pushed, intended = record.read("pushed") or {}, record.read("pushing") or {}
+    ours = dict.fromkeys([pushed.get(remote.name, ""), *intended.get(remote.name, [])])
+    record.write("pushing", {**intended, remote.name: [*ours, tip]})
+    for before in ours:
+        answer = _push_once(owner, remote, f"refs/heads/{branch}", before, tip)
+        if answer.status == 0 or b"stale info" not in answer.out + answer.err:
+            break
+    else:
+        record.write("pushing", intended)
+        raise Refused(
+            f"{branch} on {remote.name} was changed by someone else, so it is left alone."
+        )
+    if answer.status != 0:
+        hint = LOG_IN if REFUSED_LOGIN.search(answer.err) else ""
+        raise GitError(f"The push to {remote.name} failed: {answer.reason}{hint}")
+    record.write("pushed", {**pushed, remote.name: tip})
+    record.write("pushing", {**intended, remote.name: []})
+
+
+def _push_once(owner: Owner, remote: Remote, ref: str, before: str, tip: str) -> Result:
+    """Refused as stale unless the remote's branch is at `before` (empty: is not there)."""
     lease = f"--force-with-lease={ref}:{before}"
     options = ("--no-verify", "--no-follow-tags", "--recurse-submodules=no", "--porcelain")
     target = ("--", remote.name, f"{tip}:{ref}")
-    answer = owner.git.call("push", *options, lease, *target, timeout_s=NETWORK_TIMEOUT_S)
-    if answer.status != 0:
-        if b"stale info" in answer.out + answer.err:
-            raise Refused(
-                f"{branch} on {remote.name} was changed by someone else, so it is left alone."
-            )
-        hint = LOG_IN if REFUSED_LOGIN.search(answer.err) else ""
-        raise GitError(f"The push to {remote.name} failed: {answer.reason}{hint}")
-    record.write("pushed", {**(record.read("pushed") or {}), remote.name: tip})
+    return owner.git.call("push", *options, lease, *target, timeout_s=NETWORK_TIMEOUT_S)
 
 
 def _program(owner: Owner, remote: Remote) -> str | None:
@@ -188,7 +203,7 @@ def _open_with_program(
     commands = {
         "gh": ["pr", "create", "--repo", repository, "--head", branch, "--base", into,
                "--title", title, "--body", body],
-        "glab": ["mr", "create", "--repo", repository, "--source-branch", branch,
+        "glab": ["mr", "create", "--repo", f"https://{repository}", "--source-branch", branch,
                  "--target-branch", into, "--title", title, "--description", body, "--yes"],
     }  # fmt: skip
     if program is None:

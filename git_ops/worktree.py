@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.errors import UnsafeRepository, UserError
+from core.errors import GitError, UnsafeRepository, UserError
 from core.model import Mount, Project
 from git_ops import lfs
 from git_ops.clone import Clone, Origin, Record
+from git_ops.copying import walk
 from git_ops.git import Git, fields, owners, shown
 from git_ops.owner import Owner, unfiltered
 
@@ -160,9 +162,13 @@ def _quoted(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
 
 
+# What tools leave behind and nobody commits; a project's own .gitignore has the last word.
+LEFT_BEHIND = ("__pycache__/", "*.py[co]", ".pytest_cache/", "*.egg-info/", "node_modules/")
+
+
 def write_excludes(record: Record, project: Project, owner: Owner) -> None:
-    """What is never committed: the owner's own excludes, and what we put into the work tree."""
-    lines = []
+    """What is never committed: what tools leave, what the owner excludes, what we put there."""
+    lines = list(LEFT_BEHIND)
     excludes = owner.file("info/exclude")
     if excludes.is_file():
         lines.append(excludes.read_text("utf-8", "surrogateescape"))
@@ -229,14 +235,14 @@ def embedded(git: Git) -> list[bytes]:
     """
     found = []
     top = os.fsencode(git.cwd)
-    for folder, folders, files in os.walk(top):
+    for folder, folders, files in walk(top):
         if folder != top and (b".git" in folders or b".git" in files):
-            found.append(os.path.relpath(folder, top))
-        folders[:] = [name for name in folders if name != b".git"]
-        for name in READ_BY_GIT.intersection(files):
-            path = os.path.join(folder, name)  # noqa: PTH118 - bytes
+            found.append(folder.removeprefix(top + b"/"))
+        for read in READ_BY_GIT.intersection(files):
+            path = folder + b"/" + read
             if not stat.S_ISREG(os.lstat(path).st_mode) and not os.path.islink(path):  # noqa: PTH114
-                raise UnsafeRepository(f"{shown(os.path.relpath(path, top))} is not a plain file.")
+                name = shown(path.removeprefix(top + b"/"))
+                raise UnsafeRepository(f"{name} is not a plain file.")
     ignored = _ignored(git, found)
     return [path for path in found if path not in ignored]
 
@@ -262,20 +268,16 @@ def _ignored(git: Git, paths: Sequence[bytes]) -> set[bytes]:
 
 
 def remove(path: Path) -> None:
-    """Remove a folder or file whatever its modes, without following a link out of it."""
+    """Remove a folder or file whatever its modes and depth, without following a link out of it."""
     if path.is_symlink() or path.is_file():
         path.unlink()
-    elif path.exists():
-        shutil.rmtree(path, onerror=_unlock_and_retry)
+    elif path.exists() and _done("rm", "-rf", path) != b"":
+        _done("chmod", "-R", "u+rwx", path)  # a folder that forbids writing hides its files
+        trouble = _done("rm", "-rf", path)
+        if trouble:
+            raise GitError(f"{path} could not be removed: {trouble.decode('utf-8', 'replace')}")
 
 
-def _unlock_and_retry(function: object, path: str, _: object) -> None:
-    """A folder that forbids writing hides its files from removal; it is ours, so open it."""
-    parent = Path(path).parent
-    parent.chmod(0o700)
-    if not os.path.islink(path):  # noqa: PTH114
-        Path(path).chmod(0o700)
-    if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112,PTH114
-        shutil.rmtree(path)
-    else:
-        Path(path).unlink(missing_ok=True)
+def _done(*command: str | Path) -> bytes:
+    """Run a program that is silent when all is well; returns what it complained of."""
+    return subprocess.run(command, capture_output=True, check=False).stderr

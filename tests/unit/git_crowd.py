@@ -92,7 +92,7 @@ def commit_file(owner: Checkout, name: str) -> str:
     return owner.git("log", "-1", "--format=%H", "--", name)
 
 
-def crash_at(line: int | None, act: Callable[[], object]) -> int:
+def crash_at(line: int | None, act: Callable[[], object], *, within: str = PACKAGE) -> int:
     """Do something in a child that is killed (SIGKILL) before its n-th line of `git_ops` runs.
 
     Returns how many lines it came to; with `line` None it lives to the end.
@@ -101,7 +101,7 @@ def crash_at(line: int | None, act: Callable[[], object]) -> int:
     child = os.fork()
     if child == 0:
         os.close(reader)
-        _run_and_die(line, act, writer)
+        _run_and_die(line, act, writer, within)
     os.close(writer)
     with os.fdopen(reader) as counts:
         counted = counts.read()
@@ -109,12 +109,12 @@ def crash_at(line: int | None, act: Callable[[], object]) -> int:
     return int(counted or 0)
 
 
-def _run_and_die(line: int | None, act: Callable[[], object], writer: int) -> None:
+def _run_and_die(line: int | None, act: Callable[[], object], writer: int, within: str) -> None:
     seen = 0
 
     def trace(frame: FrameType, event: str, _: object) -> object:
         nonlocal seen
-        if PACKAGE not in frame.f_code.co_filename:
+        if within not in frame.f_code.co_filename:
             return None
         if event == "line":
             seen += 1

@@ -8,16 +8,21 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from core.errors import GitError, Refused, UserError
 from core.model import Workspace
+from git_ops import pull_request
+from git_ops.landing import send
 from git_ops.pull_request import Remote
 from git_ops.repositories import Repositories
 from tests.fakes.checkout import CLEAN, Checkout, git
 from tests.fakes.git_server import http_backend
+from tests.unit.git_crowd import crash_at, site
 
 DEADLINE_S = 30
 
@@ -123,6 +128,36 @@ async def test_branch_that_was_there_before_is_left_alone(
         await sent(repositories, owner, first)
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+async def test_push_that_gofer_did_not_live_to_record_is_known_as_its_own(
+    repositories: Repositories, owner: Checkout, served: Path, tmp_path: Path
+) -> None:
+    """Killed at one place after another, with more work after each; then somebody else pushes."""
+
+    here = site(owner, tmp_path / "home")
+    remote = Remote("origin", "", "main")
+
+    def crash(line: int | None, tip: str) -> int:
+        send(here.owner, here.clone, tip)
+        push = partial(pull_request.push, here.owner, here.record, remote, branch, tip)
+        return crash_at(line, push, within="/pull_request.py")
+
+    head = await saved(repositories, owner, "0\n")
+    branch, unheard = head.branch, 0
+    for line in range(1, crash(None, head.head) + 1):
+        head = await saved(repositories, owner, f"{line}\n")
+        crash(line, head.head)
+        known = here.record.read("pushed") or {}
+        unheard += git(served, "rev-parse", branch) == head.head != known["origin"]
+    assert unheard
+    head = await saved(repositories, owner, "last\n")
+    await sent(repositories, owner, head)
+    assert git(served, "rev-parse", head.branch) == head.head
+    git(served, "update-ref", f"refs/heads/{head.branch}", head.base)
+    with pytest.raises(Refused, match="changed by someone else"):
+        await sent(repositories, owner, head)
+
+
 async def test_hooks_do_not_run_on_a_push(
     repositories: Repositories, owner: Checkout, served: Path, tmp_path: Path
 ) -> None:
@@ -170,36 +205,129 @@ async def test_no_remote_is_said(repositories: Repositories, owner: Checkout) ->
         await repositories.pull_request_plan(owner.project, first)
 
 
-async def test_gh_opens_it_where_it_is_installed(
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A stand-in for `gh` or `glab` on the PATH that notes what it is asked."""
+
+    path: Path
+
+    @classmethod
+    def install(cls, folder: Path, name: str, body: str) -> Program:
+        folder.mkdir()
+        (folder / name).write_text(
+            f'#!/bin/sh\nprintf "%s\\n" "$@" "--" >>{folder}/asked\n{body}\n'
+        )
+        (folder / name).chmod(0o755)
+        return cls(folder / name)
+
+    @property
+    def asked(self) -> list[list[str]]:
+        whole = self.path.with_name("asked").read_text().split("--\n")
+        return [call.splitlines() for call in whole[:-1]]
+
+
+def posing_as(owner: Checkout, served: Path, address: str, folder: Path) -> None:
+    """The remote has this address; what the owner set up as ssh leads to a folder here."""
+    owner.git("remote", "set-url", "origin", address)
+    ssh = folder / "ssh"
+    ssh.write_text(f"#!/bin/sh\nexec git receive-pack '{served}'\n")
+    ssh.chmod(0o755)
+    owner.git("config", "core.sshCommand", str(ssh))
+    owner.git("config", "ssh.variant", "simple")
+
+
+GH = [
+    "pr", "create", "--repo", "github.com/ada/app", "--head", "gofer/abcd1234-x", "--base", "main",
+    "--title", "Title", "--body", "Body",
+]  # fmt: skip
+GLAB = [
+    "mr", "create", "--repo", "https://gitlab.com/group/sub/app", "--source-branch",
+    "gofer/abcd1234-x", "--target-branch", "main", "--title", "Title", "--description", "Body",
+    "--yes",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "opened", "asked"),
+    [
+        ("gh", "git@github.com:ada/app.git", "https://github.com/ada/app/pull/7", GH),
+        (
+            "glab",
+            "ssh://git@gitlab.com/group/sub/app.git",
+            "https://gitlab.com/group/sub/app/-/merge_requests/7",
+            GLAB,
+        ),
+    ],
+)
+async def test_program_opens_it_where_it_is_installed(
+    repositories: Repositories,
+    owner: Checkout,
+    served: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    address: str,
+    opened: str,
+    asked: list[str],
+) -> None:
+    posing_as(owner, served, address, tmp_path)
+    program = Program.install(tmp_path / "bin", name, f"echo Done: {opened}")
+    monkeypatch.setenv("PATH", str(program.path.parent), prepend=os.pathsep)
+    first = await saved(repositories, owner)
+    assert f"with {name}" in await repositories.pull_request_plan(owner.project, first)
+    assert await sent(repositories, owner, first) == opened
+    assert git(served, "rev-parse", first.branch) == first.head
+    host = asked[3].removeprefix("https://").partition("/")[0]
+    assert program.asked == [*[["auth", "status", "--hostname", host]] * 2, asked]
+
+
+@pytest.mark.parametrize(("name", "host"), [("gh", "github.com"), ("glab", "gitlab.com")])
+@pytest.mark.parametrize("trouble", ["not logged in", "exists", "fails"])
+async def test_program_that_opens_none(
+    repositories: Repositories,
+    owner: Checkout,
+    served: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    host: str,
+    trouble: str,
+) -> None:
+    """The address of the one that is there already, else the link that opens one by hand."""
+    there = f"https://{host}/ada/app/{'pull' if name == 'gh' else '-/merge_requests'}/3"
+    bodies = {
+        "not logged in": "exit 1",
+        "exists": f"test $1 = auth || {{ echo 'exists already: {there}' >&2; exit 1; }}",
+        "fails": "test $1 = auth || { echo 'no such thing' >&2; exit 1; }",
+    }
+    posing_as(owner, served, f"git@{host}:ada/app.git", tmp_path)
+    program = Program.install(tmp_path / "bin", name, bodies[trouble])
+    monkeypatch.setenv("PATH", str(program.path.parent), prepend=os.pathsep)
+    first = await saved(repositories, owner)
+    told = await sent(repositories, owner, first)
+    assert git(served, "rev-parse", first.branch) == first.head
+    assert told == there if trouble == "exists" else told.startswith(f"https://{host}/ada/app/")
+
+
+async def test_words_that_no_command_line_holds_are_sent_without_it(
     repositories: Repositories,
     owner: Checkout,
     served: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The remote's address is GitHub's; what the owner set up as ssh leads to a folder here."""
-    owner.git("remote", "set-url", "origin", "git@github.com:ada/app.git")
-    ssh = tmp_path / "ssh"
-    ssh.write_text(f"#!/bin/sh\nexec git receive-pack '{served}'\n")
-    ssh.chmod(0o755)
-    owner.git("config", "core.sshCommand", str(ssh))
-    owner.git("config", "ssh.variant", "simple")
-    program = tmp_path / "bin/gh"
-    program.parent.mkdir()
-    program.write_text(
-        f'#!/bin/sh\nprintf "%s\\n" "$@" >>{tmp_path}/asked\n'
-        "echo https://github.com/ada/app/pull/7\n"
-    )
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    posing_as(owner, served, "git@github.com:ada/app.git", tmp_path)
+    program = Program.install(tmp_path / "bin", "gh", "echo https://github.com/ada/app/pull/7")
+    monkeypatch.setenv("PATH", str(program.path.parent), prepend=os.pathsep)
     first = await saved(repositories, owner)
-    assert "with gh" in await repositories.pull_request_plan(owner.project, first)
-    assert await sent(repositories, owner, first) == "https://github.com/ada/app/pull/7"
-    asked = (tmp_path / "asked").read_text().splitlines()
-    assert asked[-12:] == [
-        "pr", "create", "--repo", "github.com/ada/app", "--head", first.branch, "--base", "main",
-        "--title", "Title", "--body", "Body",
-    ]  # fmt: skip
+    await repositories.open_pull_request(
+        owner.project, first, expected_head=first.head, title="a\0b", body="half \ud800 of it"
+    )
+    assert program.asked[-1][-3:] == [
+        "a\N{REPLACEMENT CHARACTER}b",
+        "--body",
+        "half \N{REPLACEMENT CHARACTER} of it",
+    ]
 
 
 @pytest.mark.parametrize(
