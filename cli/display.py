@@ -95,12 +95,21 @@ def cleaned(removed: Json) -> str:
 
 def next_step(task: Json) -> str | None:
     review = task["review"]
-    if task["status"] == "COMPLETED" and review and review["state"] == "open" and review["files"]:
-        name = task["id"]
-        return f"Next: gofer diff {name} · gofer merge {name} · gofer discard {name}"
-    if task["status"] in ("FAILED", "CANCELLED"):
-        return f"Next: gofer retry {task['id']} · gofer logs {task['id']}"
-    return None
+    name = task["id"]
+    match task["status"], review and review["state"]:
+        case "COMPLETED", "open" if review["files"]:
+            steps = ["diff", "merge", "discard"]
+        case _, "merged":
+            steps = ["undo --merge"]
+        case _, "discarded":
+            steps = ["restore"]
+        case (("FAILED" | "CANCELLED"), "open") if review["files"]:
+            steps = ["retry", "logs", "diff", "discard"]
+        case (("FAILED" | "CANCELLED"), _):
+            steps = ["retry", "logs"]
+        case _:
+            return None
+    return "Next: " + " · ".join(f"gofer {step} {name}" for step in steps)
 
 
 def diff(text: str) -> str:

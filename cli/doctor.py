@@ -7,6 +7,7 @@ one part of it off. Exits 1 when something failed.
 from __future__ import annotations
 
 import asyncio
+import shlex
 import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -22,7 +23,7 @@ from cli.options import as_json
 
 if TYPE_CHECKING:
     from core.config import Settings
-    from core.model import AgentInfo
+    from core.model import AgentInfo, Project
 
 OLDEST_GIT = (2, 38)
 TELEGRAM_TIMEOUT_S = 10.0
@@ -174,7 +175,7 @@ async def _projects(settings: Settings) -> AsyncIterator[Finding]:
             yield Finding(f"project {project.name}", FAILURE, str(project.path), str(error))
         else:
             check = f"check: {project.check}" if project.check else "no check"
-            yield Finding(f"project {project.name}", OK, f"{project.path}, {check}")
+            yield Finding(f"project {project.name}", OK, f"{project.path}, {check}", _hint(project))
     if not found and not problems:
         yield Finding(
             "projects",
@@ -182,6 +183,16 @@ async def _projects(settings: Settings) -> AsyncIterator[Finding]:
             "none yet",
             "Add one: gofer projects add FOLDER, or GOFER_PROJECTS.",
         )
+
+
+def _hint(project: Project) -> str | None:
+    """How a project without settings gets the check that its own files suggest."""
+    from cli.projects import propose
+
+    check = None if project.check else propose(project.path).get("check")
+    if not check:
+        return None
+    return f"For the check `{check}`: gofer projects add {shlex.quote(str(project.path))}"
 
 
 async def _templates(settings: Settings) -> AsyncIterator[Finding]:

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from core.engine import Engine
-from core.errors import GoferError, UserError
+from core.errors import GoferError, MergeConflict, UserError
 from core.model import Decision, Mode, Status, Submission
 from core.projects import Projects
 from core.wire import event_json, task_json
@@ -267,5 +267,8 @@ async def _lines(engine: Engine, task_id: str | None, since: int) -> AsyncIterat
 
 
 async def _error(request: Request, error: Exception) -> Response:
-    refusal = {"kind": type(error).__name__, "message": str(error)}
+    message = str(error)
+    if isinstance(error, MergeConflict):
+        message += " `gofer resolve` has the agent resolve it."
+    refusal = {"kind": type(error).__name__, "message": message}
     return JSONResponse({"error": refusal}, status_code=400)

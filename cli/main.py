@@ -111,6 +111,9 @@ def main() -> None:
 
     try:
         code = gofer.main(prog_name="gofer", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:  # a group without a command
+        error.show()
+        code = REFUSED
     except click.ClickException as error:
         click.echo(f"gofer: {_line(error)}", err=True)
         code = REFUSED

@@ -115,11 +115,18 @@ def _python(folder: Path) -> dict[str, Any]:
         return {}
     environment = next((name for name in (".venv", "venv") if (folder / name).is_dir()), None)
     python = f"{environment}/bin/python" if environment else "python3"
-    runner = "pytest -q" if _uses_pytest(folder) else "unittest"
+    runner = "pytest -q" if _uses_pytest(folder) else _unittest(folder)
     return {
         "check": f"{python} -m {runner}",
         "link": [environment] if environment else [],
     }
+
+
+def _unittest(folder: Path) -> str:
+    """Unittest finds nothing by itself in a folder that is no package, and calls that a success."""
+    loose = (name for name in ("tests", "test") if (folder / name).is_dir())
+    name = next((name for name in loose if not (folder / name / "__init__.py").exists()), None)
+    return f"unittest discover -s {name}" if name else "unittest"
 
 
 def _uses_pytest(folder: Path) -> bool:

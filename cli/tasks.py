@@ -16,7 +16,7 @@ from core.model import Status
 
 
 @click.command()
-@click.argument("text")
+@click.argument("text", default="")
 @click.option("-p", "--project", help="Its name or folder; else the current folder decides.")
 @click.option("-a", "--agent", "agents", multiple=True, help="Several make a duel.")
 @click.option("-t", "--template", help="See `gofer templates`.")
@@ -41,7 +41,7 @@ def run(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Give an agent the task TEXT in a branch of its own.
+    """Give an agent the task TEXT in a branch of its own. A template may do without TEXT.
 
     Exits 0 when it was accepted (with --wait: COMPLETED), 1 when it failed or was cancelled.
     """

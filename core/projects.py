@@ -101,6 +101,7 @@ class Projects:
     def add(self, path: Path, settings: Mapping[str, object] | None = None) -> Project:
         """Remember a repository, with settings for it, in projects.toml.
 
+        One that only a folder of GOFER_PROJECTS led to gets its settings that way, too.
         Raises UserError when it is no repository or is there already.
         """
         path = path.expanduser().resolve()
@@ -108,15 +109,18 @@ class Projects:
             raise UserError(
                 f"{path} is not a git repository. Name its top folder, or run `git init` there."
             )
-        projects = self.all()
-        for project in projects:
-            if project.path == path:
-                raise UserError(f"{path} is already there, as project {project.name}.")
-        name = path.name
-        if any(project.name == name for project in projects) or name in self._entries():
+        projects, entries = self.all(), self._entries()
+        here = next((project.name for project in projects if project.path == path), None)
+        if here is not None and (here in entries or not settings):
+            raise UserError(f"{path} is already there, as project {here}{self._settings_of(here)}.")
+        name = here or path.name
+        if here is None and (name in entries or any(project.name == name for project in projects)):
             name = _longer(path)
         self._append(name, {"path": str(path), **(settings or {})})
         return self.find(name)
+
+    def _settings_of(self, name: str) -> str:
+        return f"; its settings are in {self.file}" if name in self._entries() else ""
 
     def _append(self, name: str, values: Mapping[str, object]) -> None:
         # TOML's basic strings and arrays of them are written as JSON's are

@@ -55,3 +55,25 @@ def test_a_clean_up_counts_and_names_what_went() -> None:
     shown = display.cleaned(removed).splitlines()
     assert shown[0].split() == ["worktrees", "2", "would", "go", "t1", "t2"]
     assert [line.split()[1] for line in shown] == ["2", "0", "0"]
+
+
+@pytest.mark.parametrize(
+    ("status", "review", "steps"),
+    [
+        ("COMPLETED", "open", "gofer diff x · gofer merge x · gofer discard x"),
+        ("COMPLETED", "merged", "gofer undo --merge x"),
+        ("COMPLETED", "discarded", "gofer restore x"),
+        ("FAILED", None, "gofer retry x · gofer logs x"),
+        ("FAILED", "open", "gofer retry x · gofer logs x · gofer diff x · gofer discard x"),
+        ("CANCELLED", "discarded", "gofer restore x"),
+    ],
+)
+def test_what_can_be_done_next(status: str, review: str | None, steps: str) -> None:
+    files = [{"path": "a"}]
+    task = {"id": "x", "status": status, "review": review and {"state": review, "files": files}}
+    assert display.next_step(task) == f"Next: {steps}"
+
+
+def test_where_nothing_was_changed_nothing_is_next() -> None:
+    review = {"state": "no_change", "files": []}
+    assert display.next_step({"id": "x", "status": "COMPLETED", "review": review}) is None

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from cli import doctor
 from cli.main import gofer
 from cli.projects import propose
+from core.config import Settings
+from tests.fakes.checkout import Checkout
 
 
 def files(folder: Path, *names: str, **texts: str) -> Path:
@@ -40,6 +43,8 @@ NO_TEST = json.dumps({"scripts": {"test": 'echo "Error: no test specified" && ex
         (["pnpm-lock.yaml"], {"package__json": NODE}, {"check": "pnpm test"}),
         ([], {"package__json": NO_TEST}, {}),
         (["setup.py"], {}, {"check": "python3 -m unittest"}),
+        (["setup.py", "tests/__init__.py"], {}, {"check": "python3 -m unittest"}),
+        (["setup.py", "tests/test_x.py"], {}, {"check": "python3 -m unittest discover -s tests"}),
         (
             [".venv/"],
             {"pyproject__toml": '[tool.pytest.ini_options]\ntestpaths = ["tests"]'},
@@ -81,3 +86,16 @@ def test_what_is_proposed_can_be_refused(tmp_path: Path, home: Path) -> None:
     answered = CliRunner().invoke(gofer, ["projects", "add", str(app)], input="n\n")
     assert 'check = "go test ./..."' in answered.output
     assert "check =" not in (home / "projects.toml").read_text()
+
+
+async def test_the_doctor_names_the_check_that_a_project_could_have(
+    tmp_path: Path, home: Path
+) -> None:
+    checkout = Checkout.make(tmp_path / "many" / "my app")
+    checkout.put("go.mod")
+    checkout.git("add", ".")
+    checkout.git("commit", "--quiet", "-m", "Start")
+    settings = Settings(_env_file=None, home=home, projects=(tmp_path / "many",))
+    (finding,) = [finding async for finding in doctor._projects(settings)]
+    remedy = f"For the check `go test ./...`: gofer projects add '{checkout.path}'"
+    assert (finding.status, finding.remedy) == (doctor.OK, remedy)

@@ -143,3 +143,14 @@ def test_adding_a_second_one_of_the_same_name_keeps_the_first(tmp_path: Path) ->
     second = found.add(repository(tmp_path / "play" / "app"))
     assert (first.name, second.name) == ("app", "play-app")
     assert found.find("app") == first
+
+
+def test_one_that_a_folder_led_to_gets_settings_once(tmp_path: Path) -> None:
+    path = repository(tmp_path / "many" / "app")
+    found = projects(tmp_path / "home", tmp_path / "many")
+    with pytest.raises(UserError, match="already there, as project app"):
+        found.add(path)
+    assert found.add(path, {"check": "make test"}).check == "make test"
+    assert names(found) == ["app"]
+    with pytest.raises(UserError, match=r"its settings are in .*projects\.toml"):
+        found.add(path, {"check": "true"})
