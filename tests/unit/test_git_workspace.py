@@ -95,6 +95,19 @@ async def test_turn_is_committed_and_published(repositories: Repositories, owner
     assert await saved(repositories, owner, after) == after
 
 
+async def test_what_tools_leave_behind_is_no_change(
+    repositories: Repositories, owner: Checkout
+) -> None:
+    workspace = await prepared(repositories, owner)
+    for name in ("src/__pycache__/app.cpython-311.pyc", "web/node_modules/x/index.js", "b.pyo"):
+        (workspace.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (workspace.path / name).write_text("left")
+    assert await saved(repositories, owner, workspace) == workspace
+    (workspace.path / ".gitignore").write_text("!node_modules/\n")
+    files, _ = await repositories.changes(await saved(repositories, owner, workspace))
+    assert [file.path for file in files] == [".gitignore", "web/node_modules/x/index.js"]
+
+
 async def test_commits_of_the_agent_are_kept(repositories: Repositories, owner: Checkout) -> None:
     workspace = await prepared(repositories, owner)
     (workspace.path / "app.py").write_text("one\n")
