@@ -28,7 +28,9 @@ from core.store import mail, tasks
 from core.store.mail import Message
 from core.store.tasks import Stored
 
-FIX = "The project's check `{command}` failed ({how}). Mend what your change broke.\n\n{tail}"
+FIX = "The project's check `{command}` failed ({how}). {wish}\n\n{tail}"
+MEND_OWN = "Mend what your change broke."
+MEND_OLD = "It failed before your change as well. Mend what your change broke or was to mend."
 SLUG_LENGTH = 32
 LONGEST_BODY = 2_000  # characters of a commit message
 
@@ -158,7 +160,8 @@ async def conclude(parts: Parts, made: Change, turn: TurnEnded, found: Found) ->
         _log_check(made, "check", "after", check)
     if check is not None and not check.passed and fixes < parts.settings.fix_turns:
         how, tail = _how(check), check.tail
-        text = FIX.format(command=check.command, how=how, tail=tail)
+        wish = MEND_OLD if made.stored.state.check_before == "failed" else MEND_OWN
+        text = FIX.format(command=check.command, how=how, wish=wish, tail=tail)
         message = Message(f"{made.run.id}-fix-{fixes + 1}", made.task.id, text, "gofer")
         await mail.put_message(made.tx, message, made.now)
         made.set_run_state(fixes=fixes + 1)

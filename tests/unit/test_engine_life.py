@@ -104,6 +104,28 @@ async def test_a_check_that_stays_red_is_completed_and_says_so(hall: Hall) -> No
     assert (await kinds(hall, task)).count("fix") == hall.settings.fix_turns
 
 
+@pytest.mark.parametrize(("before", "said"), [(0, False), (1, True)])
+async def test_an_agent_is_told_that_the_check_was_red_before(
+    hall: Hall, before: int, said: bool
+) -> None:
+    codes = iter((before, 1))
+    told: list[str | None] = []
+
+    async def listens(agent: Agent) -> None:
+        await agent.writes("work.txt", "work")
+        await agent.ends_turn()
+        told.append(await agent.hears())
+        await agent.ends_turn("mended")
+
+    await hall.leave()
+    hall.agents.scripts = {"claude": listens}
+    hall.agents.check = lambda command, workspace: CheckResult(command, next(codes, 0), "", 0.1)
+    (hall.home / "projects.toml").write_text('[projects.app]\ncheck = "make test"\n')
+    await hall.open()
+    await hall.until((await submit(hall)).id, *ENDED)
+    assert ["failed before your change" in (text or "") for text in told] == [said]
+
+
 async def test_cancelling_ends_the_agent_first(hall: Hall) -> None:
     async def hangs(agent: Agent) -> None:
         await agent.writes("half.txt", "half")
