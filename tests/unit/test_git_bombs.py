@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import GitError
 from core.model import Workspace
-from git_ops import checkpoint, copying
+from git_ops import checkpoint, copying, worktree
 from git_ops.repositories import Repositories
 from tests.fakes.checkout import Checkout, git, in_bubblewrap
 
@@ -161,7 +161,7 @@ async def test_files_of_nothing_but_holes_do_not_fill_the_disk(
 
 @pytest.mark.parametrize("levels", [1_100])  # more than Python calls itself
 async def test_folders_deeper_than_a_stack(
-    repositories: Repositories, owner: Checkout, levels: int
+    repositories: Repositories, owner: Checkout, tmp_path: Path, levels: int
 ) -> None:
     workspace = await prepared(repositories, owner)
     folder = os.open(workspace.path, os.O_RDONLY)
@@ -172,8 +172,11 @@ async def test_folders_deeper_than_a_stack(
         folder = inner
     os.close(os.open("deep.txt", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
     os.close(folder)
-    await landed(repositories, owner, workspace)
-    assert (owner.path / ("a/" * levels) / "deep.txt").exists()
+    try:
+        await landed(repositories, owner, workspace)
+        assert (owner.path / ("a/" * levels) / "deep.txt").exists()
+    finally:
+        worktree.remove(tmp_path)  # pytest could not
 
 
 @pytest.mark.parametrize("words", ["with a \0 in it", "with half a \ud83d in it", "\0", "\x1b[2J"])
