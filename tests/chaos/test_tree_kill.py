@@ -116,7 +116,7 @@ async def test_nothing_survives(here: Lab, sandbox: str, count: int, clean_exit:
 
 @pytest.mark.chaos
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("sandbox", "count"), rounds(50))
+@pytest.mark.parametrize(("sandbox", "count"), rounds(100))
 async def test_nothing_survives_a_hundred_times(here: Lab, sandbox: str, count: int) -> None:
     here.sandbox = sandbox
     here.program(STUBBORN, "stubborn")
