@@ -33,6 +33,7 @@ from bot.delivery import deliver
 from bot.desk import Desk
 from bot.handlers import commands, notes, routing, taps
 from bot.inbox import Inbox, Lanes
+from bot.polling import poll
 from bot.progress import Progress
 from bot.sender import Pace, Sender
 from core import redact
@@ -47,11 +48,10 @@ from core.templates import Templates
 
 log = logging.getLogger(__name__)
 
-POLL_S = 30
 LONGEST_BACKOFF_S = 60.0
 SAY_AGAIN_S = 300.0  # the same trouble with polling is logged this often
+PASSING = 2  # failures in a row; one alone is no problem yet
 FORGET_EVERY_S = 3600.0
-UPDATES = [Update.MESSAGE, Update.CALLBACK_QUERY]
 
 Context = CallbackContext[Any, Any, Any, Any]
 
@@ -97,6 +97,7 @@ class Bot:
         )
         self._add_handlers()
         self._serving: asyncio.Task[None] | None = None
+        self._failed_polls = 0  # in a row
         self._complained: dict[str, float] = {}
 
     async def start(self) -> None:
@@ -110,8 +111,6 @@ class Bot:
             with suppress(asyncio.CancelledError):
                 await self._serving
         application = self._application
-        if application.updater is not None and application.updater.running:
-            await application.updater.stop()
         await self._lanes.stop()
         if application.running:
             await application.stop()
@@ -134,18 +133,21 @@ class Bot:
         await self._inbox.restore(application.bot)
         await self._desk.progress.start()
         await application.start()
-        assert application.updater is not None
-        await application.updater.start_polling(
-            timeout=POLL_S,
-            bootstrap_retries=-1,
-            allowed_updates=UPDATES,
-            error_callback=self._complain,
-        )
         self._outbox.register("telegram", partial(deliver, self._desk))
+        async with asyncio.TaskGroup() as jobs:
+            jobs.create_task(
+                poll(application.bot, self._inbox.put, self._polled, self._pace.backoff_s)
+            )
+            jobs.create_task(self._show_commands())
+            jobs.create_task(self._forget_old())
+
+    async def _show_commands(self) -> None:
         with suppress(TelegramError):
-            await application.bot.set_my_commands(
+            await self._application.bot.set_my_commands(
                 [BotCommand(command.name, command.description) for command in commands.COMMANDS]
             )
+
+    async def _forget_old(self) -> None:
         while True:
             await self._conversation.forget_old()
             await notes.forget_old(self._desk.settings)
@@ -156,16 +158,12 @@ class Bot:
         while True:
             try:
                 await self._application.initialize()
-            except InvalidToken:
-                self.problem = (
-                    "Telegram refuses the bot token. Get the right one from @BotFather, "
-                    "put it into TELEGRAM_BOT_TOKEN and start Gofer again."
-                )
-                log.error(self.problem)
+                await self._application.bot.delete_webhook()  # else there is nothing to poll
+            except InvalidToken as error:
+                self.problem = self._complain(error)
                 return False
             except TelegramError as error:
-                self.problem = f"Telegram cannot be reached: {error.message}. Trying again."
-                self._complain(error)
+                self.problem = self._complain(error)
                 await asyncio.sleep(backoff)
                 backoff = min(backoff * 2, LONGEST_BACKOFF_S)
             else:
@@ -174,18 +172,30 @@ class Bot:
                 log.info("Telegram: @%s is listening.", self.name)
                 return True
 
-    def _complain(self, error: TelegramError) -> None:
-        """Once in a while, in one line; the updater goes on trying by itself."""
+    def _polled(self, error: TelegramError | None) -> None:
+        if error is None:
+            self._failed_polls, self.problem = 0, None
+            return
+        self._failed_polls += 1
+        text = self._complain(error)
+        if isinstance(error, Conflict | InvalidToken) or self._failed_polls >= PASSING:
+            self.problem = text
+
+    def _complain(self, error: TelegramError) -> str:
+        """What is wrong, in one line; logged once in a while."""
         text = f"Telegram cannot be reached: {error.message}. Trying again."
         if isinstance(error, Conflict):
             text = "Another program polls this bot's updates. Stop it, or use another bot."
         elif isinstance(error, InvalidToken):
-            text = "Telegram no longer accepts the bot token."
-        self.problem = text if isinstance(error, Conflict | InvalidToken) else self.problem
+            text = (
+                "Telegram refuses the bot token. Get the right one from @BotFather, "
+                "put it into TELEGRAM_BOT_TOKEN and start Gofer again."
+            )
         now = time.monotonic()
         if now - self._complained.get(text, -SAY_AGAIN_S) >= SAY_AGAIN_S:
             self._complained[text] = now
             log.warning("%s", text)
+        return text
 
     def _build(self, settings: Settings) -> Application[Any, Any, Any, Any, Any, Any]:
         assert settings.telegram_bot_token is not None
@@ -200,6 +210,7 @@ class Bot:
             .token(token)
             .base_url(f"{base.rstrip('/')}/bot")
             .base_file_url(f"{base.rstrip('/')}/file/bot")
+            .updater(None)  # bot.polling does its work
             .update_queue(self._inbox)
             .concurrent_updates(self._lanes)
             .job_queue(None)
@@ -210,6 +221,8 @@ class Bot:
         application, desk = self._application, self._desk
         own = ~filters.FORWARDED
         application.add_handler(TypeHandler(Update, self._admit), group=-1)
+        edited = filters.UpdateType.EDITED_MESSAGE
+        application.add_handler(MessageHandler(edited, partial(notes.edited, desk)))
         for command in commands.COMMANDS:
             handle = partial(commands.handle, command, desk)
             application.add_handler(CommandHandler(command.name, handle, filters=own))
@@ -227,9 +240,8 @@ class Bot:
             MessageHandler(filters.COMMAND & own, partial(notes.unknown_command, desk))
         )
         application.add_handler(MessageHandler(filters.TEXT, partial(notes.text, desk)))
-        application.add_handler(
-            MessageHandler(filters.ChatType.PRIVATE, partial(notes.unknown, desk))
-        )
+        other = filters.CAPTION | (filters.ChatType.PRIVATE & ~filters.StatusUpdate.ALL)
+        application.add_handler(MessageHandler(other, partial(notes.other, desk)))
         application.add_error_handler(self._failed)
 
     async def _admit(self, update: Update, _context: Context) -> None:
@@ -250,7 +262,7 @@ class Bot:
         else:
             log.error("Handling an update failed.", exc_info=error)
             text = "Something went wrong on my side; the log on your machine says what. Try again?"
-        if isinstance(update, Update) and not isinstance(error, TelegramError):
+        if isinstance(update, Update):
             await self._tell(update, text)
 
     async def _give_up(self, update: Update) -> None:

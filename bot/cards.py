@@ -5,7 +5,7 @@ Here are the shapes and the cards before there is a task; `bot.task_cards` has t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.text import Rich, bold, code, fit, italic, join, plain, quote, shorten
@@ -14,6 +14,7 @@ from core.model import AgentInfo
 from core.store.conversation import Draft, DraftState
 from core.templates import Argument
 
+PROJECTS = 20  # a page of them
 QUOTED = 2500  # units of what was said that a card repeats; the draft keeps all of it
 LABEL = 32
 
@@ -59,6 +60,19 @@ def note(text: str) -> Card:
 def rows(buttons: Iterable[Button], width: int) -> Rows:
     line = tuple(buttons)
     return tuple(line[start : start + width] for start in range(0, len(line), width))
+
+
+def page(
+    buttons: Sequence[Button], start: int, size: int, width: int, turn: Callable[[str, int], Button]
+) -> Rows:
+    """`size` of the buttons, and those that `turn` to the pages before and behind them."""
+    turning = tuple(
+        turn(label, to)
+        for label, to in (("‹ Previous", start - size), ("More ›", start + size))
+        if 0 <= to < len(buttons)
+    )
+    shown = rows(buttons[start : start + size], width)
+    return (*shown, turning) if turning else shown
 
 
 def listening(draft_id: int, share: float | None = None) -> Card:
@@ -198,7 +212,12 @@ def _projects(draft: Draft, choices: Choices) -> Rows:
     buttons = [
         Button(shorten(name, LABEL), "project", me, {"name": name}) for name in choices.projects
     ]
-    return (*rows(buttons, 2), (Button("‹ Back", "back", me),))
+
+    def turn(label: str, start: int) -> Button:
+        return Button(label, "pick", me, {"what": "project", "start": str(start)})
+
+    picked = page(buttons, draft.start, PROJECTS, 2, turn)
+    return (*picked, (Button("‹ Back", "back", me),))
 
 
 def _agents(draft: Draft, choices: Choices) -> Rows:

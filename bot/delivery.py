@@ -6,17 +6,20 @@ shows nothing twice, but for the moment between Telegram's yes and our note of i
 
 from __future__ import annotations
 
-from telegram.error import TelegramError
+import logging
+
+from telegram.error import BadRequest, ChatMigrated, TelegramError
 
 from bot.cards import Card, note
 from bot.desk import Desk
 from bot.handlers import showing
-from bot.task_cards import ANSWER, question_card, state_card
-from bot.text import markdown
+from bot.task_cards import answer_is_cut, question_card, state_card
 from core.errors import GoferError, NotFound
 from core.model import ENDED, Task
 from core.outbox import Delivery
 from core.store.conversation import CardRow
+
+log = logging.getLogger(__name__)
 
 
 class Undeliverable(GoferError):
@@ -27,16 +30,23 @@ async def deliver(desk: Desk, delivery: Delivery) -> None:
     """Raises TransientError (try again, when it says so), Undeliverable."""
     chat_id = int(delivery.destination.partition(":")[2])
     try:
-        match delivery.kind:
-            case "finished":
-                await _finished(desk, chat_id, delivery)
-            case "question":
-                await _question(desk, chat_id, delivery)
-            case _:
-                text = str(delivery.payload.get("text", ""))
-                await desk.sender.send(chat_id, note(text), patient=False)
+        try:
+            await _show(desk, chat_id, delivery)
+        except ChatMigrated as moved:  # the group got a new id
+            await _show(desk, moved.new_chat_id, delivery)
     except TelegramError as error:
         raise Undeliverable(f"Telegram does not take this message: {error.message}.") from None
+
+
+async def _show(desk: Desk, chat_id: int, delivery: Delivery) -> None:
+    match delivery.kind:
+        case "finished":
+            await _finished(desk, chat_id, delivery)
+        case "question":
+            await _question(desk, chat_id, delivery)
+        case _:
+            text = str(delivery.payload.get("text", ""))
+            await desk.sender.send(chat_id, note(text), patient=False)
 
 
 async def _finished(desk: Desk, chat_id: int, delivery: Delivery) -> None:
@@ -44,8 +54,11 @@ async def _finished(desk: Desk, chat_id: int, delivery: Delivery) -> None:
     key = f"ended:{task.id}:{delivery.id}" if task else ""
     if task is None or await desk.conversation.card(chat_id, key) is not None:
         return
-    if len(markdown(task.answer or "").text) > ANSWER:
-        await showing.send_answer(desk, chat_id, task)
+    if answer_is_cut(task):
+        try:
+            await showing.send_answer(desk, chat_id, task, key=str(delivery.id))
+        except BadRequest as error:  # the result below is still worth having
+            log.warning("Telegram does not take an answer: %s", error.message)
     message_id = await desk.sender.send(chat_id, state_card(task), patient=False)
     ended = task.status in ENDED  # else it was set going again meanwhile
     kind = "ended" if ended else "working"

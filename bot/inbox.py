@@ -30,7 +30,7 @@ GRACE_S = 2.0
 
 
 class Inbox(asyncio.Queue[object]):
-    """The queue between python-telegram-bot's updater and its application."""
+    """The queue between `bot.polling` and python-telegram-bot's application."""
 
     def __init__(self, conversation: Conversation, access: Access) -> None:
         super().__init__()
@@ -38,10 +38,10 @@ class Inbox(asyncio.Queue[object]):
         self._access = access
 
     async def put(self, item: object) -> None:
-        """Raises NetworkError when it could not be stored: the updater then fetches it again."""
+        """Raises NetworkError when it could not be stored; it is then fetched again."""
         if isinstance(item, Update) and self._access.allows(item):
             try:
-                new = await self._conversation.put_update(item.update_id, item.to_json())
+                new = await self._conversation.put_update(item.update_id, _body(item))
             except sqlite3.Error as error:
                 raise NetworkError(f"An update could not be stored: {error}") from error
             if not new:
@@ -120,6 +120,11 @@ class Lanes(BaseUpdateProcessor):
             lock, users = self._locks.pop(key)
             if users > 1:
                 self._locks[key] = (lock, users - 1)
+
+
+def _body(update: Update) -> str:
+    """As JSON. The library leaves the date of a message that is too old to be shown as it is."""
+    return json.dumps(update.to_dict(), default=lambda date: int(date.timestamp()))
 
 
 def _lane(update: Update) -> Hashable:

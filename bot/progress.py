@@ -104,8 +104,6 @@ class Progress:
                 self._seen = event.id
 
     async def _take(self, event: Event) -> None:
-        if (steps := self._steps.get(event.task_id)) is not None:
-            steps.take(event)
         if event.payload.get("kind") == "review":
             await self.show_again(event.task_id)
         for card in self._live.get(event.task_id, ()):
@@ -153,13 +151,12 @@ class Progress:
             self._steps.pop(card.task_id, None)
 
     async def _steps_of(self, task_id: str) -> Steps:
-        if task_id not in self._steps:
-            steps = Steps()
-            while events := await self._engine.events(task_id, steps.seq):
-                for event in events:
-                    steps.take(event)
-            self._steps[task_id] = steps
-        return self._steps[task_id]
+        """As the log has them now."""
+        steps = self._steps.setdefault(task_id, Steps())
+        while events := await self._engine.events(task_id, steps.seq):
+            for event in events:
+                steps.take(event)
+        return steps
 
     async def _task(self, task_id: str) -> Task | None:
         try:

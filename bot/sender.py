@@ -15,6 +15,8 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 from telegram import (
@@ -29,7 +31,7 @@ from telegram.constants import CallbackQueryLimit, MessageLimit
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
 from bot.cards import Card
-from bot.text import Rich, fit, head
+from bot.text import MORE, Rich, fit, head
 from core.errors import TransientError
 from core.store.conversation import ButtonRow, Conversation
 
@@ -43,6 +45,7 @@ NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 CAPTION = MessageLimit.CAPTION_LENGTH.value
 TOAST = CallbackQueryLimit.ANSWER_CALLBACK_QUERY_TEXT_LENGTH.value
 LONGEST_BACKOFF_S = 30.0
+MOST_BUTTONS = 100  # Telegram refuses a message with more
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,22 @@ class Sender:
 
         return await self._call(chat_id, call)
 
+    async def fetch(self, file_id: str, to: Path) -> None:
+        """A file that somebody sent. An outage is sat out; raises BadRequest and its like."""
+        backoff = self._pace.backoff_s
+        while True:
+            try:
+                await (await self._bot.get_file(file_id)).download_to_drive(to)
+                return
+            except RetryAfter as error:
+                await asyncio.sleep(seconds_of(error))
+            except TelegramError as error:
+                if not passing(error):
+                    raise
+                log.info("A file could not be fetched yet: %s", error.message)
+                await asyncio.sleep(backoff)
+                backoff = min(backoff * 2, LONGEST_BACKOFF_S)
+
     async def toast(self, query_id: str, text: str = "", *, alert: bool = False) -> None:
         """Answer a tap. Goes round the gate: the phone shows a spinner until then."""
         with suppress(TelegramError):  # too old, or soon of no use
@@ -198,7 +217,7 @@ class Sender:
                 try:
                     return await call()
                 except RetryAfter as error:
-                    seconds = _seconds(error)
+                    seconds = seconds_of(error)
                     gate.shut(seconds)
                     log.info("Telegram asks to leave a chat alone for %.0f s.", seconds)
                     if not patient:
@@ -218,31 +237,41 @@ class Sender:
                 continue
             message_id = next(iter(gate.waiting))
             render, done = gate.waiting.pop(message_id)
-            card = await render()
-            if card is None or message_id in gate.waiting:
-                continue
             try:
-                await self.edit(chat_id, message_id, card, patient=False)
+                await self._show(chat_id, message_id, render, done)
             except TransientError as error:
                 gate.shut(error.retry_after_s or self._pace.backoff_s)
                 gate.waiting.setdefault(message_id, (render, done))
-                continue
-            if done is not None:
-                await done(card)
+            except TelegramError as error:  # blocked, or thrown out
+                log.info("A message could not be brought up to date: %s", error.message)
+            except Exception:  # the boundary of this job: one message, not the others
+                log.exception("A message could not be brought up to date.")
+
+    async def _show(self, chat_id: int, message_id: int, render: Render, done: Done | None) -> None:
+        card = await render()
+        if card is None or message_id in self._gate(chat_id).waiting:
+            return
+        await self.edit(chat_id, message_id, card, patient=False)
+        if done is not None:
+            await done(card)
 
     async def _markup(self, chat_id: int, card: Card) -> InlineKeyboardMarkup | None:
         rows: list[list[InlineKeyboardButton]] = []
         kept: list[ButtonRow] = []
+        left = MOST_BUTTONS
         for buttons in card.buttons:
             row: list[InlineKeyboardButton] = []
-            for button in buttons:
+            for button in islice(buttons, left):
+                label = button.label.strip() or MORE
                 if button.url:
-                    row.append(InlineKeyboardButton(button.label, url=button.url))
+                    row.append(InlineKeyboardButton(label, url=button.url))
                     continue
                 meaning = ButtonRow(chat_id, button.action, button.subject, button.args)
                 kept.append(meaning)
-                row.append(InlineKeyboardButton(button.label, callback_data=meaning.token))
-            rows.append(row)
+                row.append(InlineKeyboardButton(label, callback_data=meaning.token))
+            left -= len(row)
+            if row:
+                rows.append(row)
         await self._conversation.save_buttons(kept)
         return InlineKeyboardMarkup(rows) if rows else None
 
@@ -277,6 +306,6 @@ def _reply(message_id: int | None) -> ReplyParameters | None:
     return ReplyParameters(message_id, allow_sending_without_reply=True) if message_id else None
 
 
-def _seconds(error: RetryAfter) -> float:
+def seconds_of(error: RetryAfter) -> float:
     after = error.retry_after
     return float(after) if isinstance(after, int) else after.total_seconds()

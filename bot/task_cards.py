@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from bot.cards import LABEL, Button, Card, Rows, rows
+from bot.cards import LABEL, Button, Card, Rows, page, rows
 from bot.steps import Steps
 from bot.text import (
     Rich,
@@ -38,6 +38,7 @@ from core.model import (
 
 DETAIL = 2000  # of what is asked
 ANSWER = 1200  # units of the agent's last message on a card; a longer one is sent before it, whole
+MARKED = 4  # characters of Markdown are enough for one that is shown
 FILES = 10
 FILE_BUTTONS = 20
 FILE_DIFF = 3000
@@ -85,13 +86,14 @@ def working_card(task: Task, steps: Steps, now: datetime | None = None) -> Card:
 def question_card(task: Task, question: Question) -> Card:
     heading = plain("🙋 ") + bold(shorten(visible(question.text), 600)) + plain(f"\n{_short(task)}")
     detail = pre(ends(visible(question.detail), DETAIL)) if question.detail else Rich()
-    until = plain(f"No answer by {question.expires_at.astimezone():%H:%M} means no.")
+    until = f"No answer by {question.expires_at.astimezone():%H:%M} means no."
     if question.kind is None:
         hint = plain("Tap one, or reply to this message in your own words.")
         if not question.options:
             hint = plain("Reply to this message with your answer, as text or voice.")
         return Card(join([heading, detail, hint], "\n\n"), _options(task, question))
-    return Card(join([heading, detail, until], "\n\n"), _permission(task, question))
+    hint = plain(f"{until} So does a reply, which tells {task.agent} why.")
+    return Card(join([heading, detail, hint], "\n\n"), _permission(task, question))
 
 
 def answered_card(task: Task, text: str, decision: str, by: str) -> Card:
@@ -103,12 +105,22 @@ def ended_card(task: Task) -> Card:
     review = task.review
     parts = [
         join([_verdict(task), plain(_figures(task))]),
-        fit(markdown(task.answer or ""), ANSWER) if task.answer else "",
+        fit(_beginning(task.answer), ANSWER) if task.answer else "",
         fit(plain(task.error.message), 400) if task.error and task.status is Status.FAILED else "",
         *(_review(review) if review else ()),
         code(task.branch) if task.branch and review and review.files else "",
     ]
     return Card(join(parts, "\n\n"), ended_buttons(task))
+
+
+def answer_is_cut(task: Task) -> bool:
+    """Whether the card of an ended task shows only the beginning of its answer."""
+    answer = task.answer or ""
+    return len(answer) > MARKED * ANSWER or len(_beginning(answer).text) > ANSWER
+
+
+def _beginning(answer: str) -> Rich:
+    return markdown(answer[: MARKED * ANSWER])
 
 
 def ended_buttons(task: Task) -> Rows:
@@ -124,14 +136,13 @@ def ended_buttons(task: Task) -> Rows:
         return ((button("♻️ Bring it back", "restore"),),)
     go_on = button("🔧 Fix" if review and review.check == "failed" else "💬 Go on", "fix")
     if review is None or not review.files:
-        again = () if task.status is Status.COMPLETED else (button("🔁 Try again", "retry"),)
-        return ((*again, go_on),)
+        return ((go_on,),) if task.status is Status.COMPLETED else ((_again(task), go_on),)
     land: list[Button] = []
     if task.status is Status.COMPLETED:
         merge = "✅ Merge" if review.check != "failed" else "⚠️ Merge anyway"
         land = [button(merge, "merge"), button("Squash", "squash"), button("Pull request", "pr")]
     else:
-        land = [button("🔁 Try again", "retry")]
+        land = [_again(task)]
     if state is ReviewState.PULL_REQUEST and review.url:
         land[-1:] = [Button("Pull request ↗", url=review.url)]
     return (
@@ -144,19 +155,23 @@ def ended_buttons(task: Task) -> Rows:
     )
 
 
+def _again(task: Task) -> Button:
+    """Bound to the run that ended: tapped twice, it is tried again once."""
+    return Button("🔁 Try again", "retry", task.id, {"runs": str(len(task.runs))})
+
+
 def files_card(task: Task, start: int = 0) -> Card:
     """The files of a change as buttons, `FILE_BUTTONS` at a time."""
     files = task.review.files if task.review else ()
-    shown = files[start : start + FILE_BUTTONS]
     bound = {"head": task.head or "", "start": str(start)}
-    buttons = rows(
-        (Button(_file_label(c), "file", task.id, {**bound, "path": c.path}) for c in shown), 1
-    )
-    turn = [
-        Button(label, "files_more", task.id, {**bound, "start": str(to)})
-        for label, to in (("‹ Back", start - FILE_BUTTONS), ("More ›", start + FILE_BUTTONS))
-        if 0 <= to < len(files)
+    buttons = [
+        Button(_file_label(change), "file", task.id, {**bound, "path": change.path})
+        for change in files
     ]
+
+    def turn(label: str, to: int) -> Button:
+        return Button(label, "files_more", task.id, {**bound, "start": str(to)})
+
     accepted = sum(change.accepted for change in files)
     size = _size(task) or "No file is changed any more."
     return Card(
@@ -166,7 +181,7 @@ def files_card(task: Task, start: int = 0) -> Card:
                 plain(f"{size}{f' · {accepted} accepted' if accepted else ''}"),
             ]
         ),
-        (*buttons, tuple(turn)) if turn else buttons,
+        page(buttons, start, FILE_BUTTONS, 1, turn),
     )
 
 
@@ -175,7 +190,7 @@ def file_card(task: Task, change: FileChange, diff: str, start: str = "0") -> Ca
     bound = {"head": task.head or "", "path": change.path, "start": start}
     accept = () if change.accepted else (Button("✅ Accept", "file_accept", task.id, bound),)
     return Card(
-        join([_file(change), fit(pre(diff, "diff"), FILE_DIFF)]),
+        join([_file(change), fit(pre(visible(diff), "diff"), FILE_DIFF)]),
         (
             (*accept, Button("↩️ Put it back", "file_revert", task.id, bound)),
             (Button("‹ Files", "files_more", task.id, bound),),

@@ -9,10 +9,11 @@ from typing import Any
 from telegram import Update
 from telegram.ext import CallbackContext
 
-from bot.cards import Button, Card, rows
+from bot.cards import LABEL, PROJECTS, Button, Card, page, rows
 from bot.desk import Desk, Incoming, Tap, incoming
 from bot.handlers import orders, showing
-from bot.text import bold, code, join, plain
+from bot.handlers.drafts import NO_PROJECT
+from bot.text import bold, code, join, plain, shorten, visible
 from core.errors import UserError
 from core.model import Task
 
@@ -22,7 +23,6 @@ HELLO = (
     "it with a tap.\n\n"
     "While it works, reply to its message to tell it more, or say “stop”."
 )
-NO_PROJECT = "There is no project yet. Add one on your machine: gofer projects add FOLDER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Command:
 
 async def start(desk: Desk, sent: Incoming, _argument: str | None) -> None:
     names = [project.name for project in desk.projects.all()]
-    here = f"Projects: {', '.join(names)}." if names else NO_PROJECT
+    here = f"Projects: {shorten(', '.join(names), 1000)}" if names else NO_PROJECT
     await desk.sender.send(
         sent.chat_id, Card(join([plain(HELLO), plain(here)], "\n\n")), silent=True
     )
@@ -58,7 +58,14 @@ async def this_project(desk: Desk, tap: Tap) -> str | None:
     return f"This chat is about {tap.subject}."
 
 
-def _projects_card(desk: Desk, chosen: str | None) -> Card:
+async def more_projects(desk: Desk, tap: Tap) -> str | None:
+    chosen = (await desk.conversation.chat(tap.chat_id)).project
+    card = _projects_card(desk, chosen, int(tap.subject))
+    await desk.sender.edit(tap.chat_id, tap.message_id, card)
+    return None
+
+
+def _projects_card(desk: Desk, chosen: str | None, start: int = 0) -> Card:
     known = desk.projects.all()
     if not known:
         raise UserError(NO_PROJECT)
@@ -66,10 +73,14 @@ def _projects_card(desk: Desk, chosen: str | None) -> Card:
         plain("✓ " if project.name == chosen else "• ")
         + bold(project.name)
         + plain(f"  {project.path}")
-        for project in known
+        for project in known[start : start + PROJECTS]
     ]
-    buttons = [Button(project.name, "this_project", project.name) for project in known]
-    return Card(join(lines), rows(buttons, 2) if len(known) > 1 else ())
+    buttons = [Button(shorten(p.name, LABEL), "this_project", p.name) for p in known]
+
+    def turn(label: str, to: int) -> Button:
+        return Button(label, "projects_more", str(to))
+
+    return Card(join(lines), page(buttons, start, PROJECTS, 2, turn) if len(known) > 1 else ())
 
 
 async def tasks(desk: Desk, sent: Incoming, _argument: str | None) -> None:
@@ -110,14 +121,15 @@ async def cancel(desk: Desk, sent: Incoming, argument: str | None) -> None:
 
 async def diff(desk: Desk, sent: Incoming, argument: str | None) -> None:
     task = await _task(desk, sent, argument)
-    await showing.send_diff(desk, sent.chat_id, task, reply_to=sent.message_id)
+    key = f"diff:{sent.update_id}"
+    await showing.send_diff(desk, sent.chat_id, task, key=key, reply_to=sent.message_id)
 
 
 async def answer(desk: Desk, sent: Incoming, argument: str | None) -> None:
     task = await _task(desk, sent, argument)
     if not task.answer:
         raise UserError("The agent has said nothing yet.")
-    await showing.send_answer(desk, sent.chat_id, task)
+    await showing.send_answer(desk, sent.chat_id, task, key=f"answer:{sent.update_id}")
 
 
 async def merge(desk: Desk, sent: Incoming, argument: str | None) -> None:
@@ -145,7 +157,7 @@ async def revoke(desk: Desk, tap: Tap) -> str | None:
 async def _grants_card(desk: Desk) -> Card:
     found = await desk.engine.grants()
     lines = [
-        plain(f"{grant.id}. {grant.covers()}")
+        plain(f"{grant.id}. {visible(grant.covers())}")
         + (f", until {grant.expires_at.astimezone():%H:%M}" if grant.expires_at else "")
         + f" ({grant.by})"
         for grant in found

@@ -8,13 +8,18 @@ from difflib import SequenceMatcher
 
 from bot.cards import Choices, draft_card, edit_prompt
 from bot.desk import Desk, Tap, origin
-from core.errors import GoferError, NotFound
+from core.errors import GoferError, NotFound, Refused, UserError
 from core.hearing import Heard
 from core.model import Mode, Submission
 from core.store.conversation import Draft, DraftState, Waiting
 from core.templates import Argument
 
+NO_PROJECT = "There is no project yet. Add one on your machine: gofer projects add FOLDER"
 LONGEST_CORRECTION = 5  # words; longer changes are new wording, not a word heard wrongly
+
+
+class Closed(Refused):
+    """This one is started or dropped already."""
 
 
 async def propose(desk: Desk, draft: Draft, heard: Heard) -> None:
@@ -71,13 +76,14 @@ async def choices(desk: Desk, draft: Draft) -> Choices:
 
 
 async def run(desk: Desk, tap: Tap) -> str | None:
-    draft = await _open(desk, tap)
-    if draft is None:
-        return "This one is started or dropped already."
+    """Again (a crash interrupted it) gives the same tasks, and shows them if nothing does yet."""
+    draft = await _tapped(desk, tap, DraftState.OPEN, DraftState.SENT)
     if draft.project is None:
+        if not desk.projects.all():
+            raise UserError(NO_PROJECT)
         await show(desk, replace(draft, picking="project"))
         return "Which project?"
-    if _missing(desk, draft):
+    if draft.state is DraftState.OPEN and _missing(desk, draft):
         await _ask(desk, draft)
         return None
     tasks = await desk.engine.submit(
@@ -105,9 +111,7 @@ async def run(desk: Desk, tap: Tap) -> str | None:
 
 
 async def choose_template(desk: Desk, tap: Tap) -> str | None:
-    draft = await _open(desk, tap)
-    if draft is None:
-        return None
+    draft = await _tapped(desk, tap)
     name = tap.args["name"]
     if not name or name == draft.template:
         await show(desk, replace(draft, template=None, arguments={}, asking=None))
@@ -120,7 +124,8 @@ async def choose_template(desk: Desk, tap: Tap) -> str | None:
 
 
 async def pick(desk: Desk, tap: Tap) -> str | None:
-    return await _change(desk, tap, picking=tap.args["what"])
+    start = int(tap.args.get("start", "0"))
+    return await _change(desk, tap, picking=tap.args["what"], start=start)
 
 
 async def back(desk: Desk, tap: Tap) -> str | None:
@@ -134,9 +139,7 @@ async def choose_project(desk: Desk, tap: Tap) -> str | None:
 
 
 async def choose_agent(desk: Desk, tap: Tap) -> str | None:
-    draft = await _open(desk, tap)
-    if draft is None:
-        return None
+    draft = await _tapped(desk, tap)
     name, most = tap.args["name"], desk.settings.max_agents_per_task
     if most == 1:
         return await _change(desk, tap, agents=(name,))
@@ -149,9 +152,7 @@ async def choose_agent(desk: Desk, tap: Tap) -> str | None:
 
 async def choose_word(desk: Desk, tap: Tap) -> str | None:
     """Decide a name that could have been one of several."""
-    draft = await _open(desk, tap)
-    if draft is None:
-        return None
+    draft = await _tapped(desk, tap)
     nth, choice = int(tap.args["nth"]), tap.args["choice"]
     change = draft.replacements[nth]
     decided = replace(change, written=choice, choices=())
@@ -164,33 +165,30 @@ async def choose_word(desk: Desk, tap: Tap) -> str | None:
 
 
 async def as_spoken(desk: Desk, tap: Tap) -> str | None:
-    draft = await _open(desk, tap)
-    if draft is not None:
-        await show(desk, replace(draft, text=draft.raw_text, replacements=()))
+    draft = await _tapped(desk, tap)
+    await show(desk, replace(draft, text=draft.raw_text, replacements=()))
     return None
 
 
 async def look_only(desk: Desk, tap: Tap) -> str | None:
-    draft = await _open(desk, tap)
-    if draft is not None:
-        await show(desk, replace(draft, look_only=not draft.look_only))
+    draft = await _tapped(desk, tap)
+    await show(desk, replace(draft, look_only=not draft.look_only))
     return None
 
 
 async def edit(desk: Desk, tap: Tap) -> str | None:
-    draft = await _open(desk, tap)
-    if draft is not None and draft.message_id is not None:
-        waiting = Waiting.for_("edit", str(draft.id))
-        await desk.conversation.set_waiting(draft.chat_id, waiting)
-        await desk.sender.edit(draft.chat_id, draft.message_id, edit_prompt(draft))
+    draft = await _tapped(desk, tap)
+    await desk.conversation.save_draft(draft)
+    await desk.conversation.set_waiting(draft.chat_id, Waiting.for_("edit", str(draft.id)))
+    await desk.sender.edit(draft.chat_id, tap.message_id, edit_prompt(draft))
     return None
 
 
 async def drop(desk: Desk, tap: Tap) -> str | None:
-    draft = await desk.conversation.draft(int(tap.subject))
-    if draft is None or draft.state in {DraftState.SENT, DraftState.DROPPED}:
-        return "This one is started or dropped already."
-    dropped = replace(draft, state=DraftState.DROPPED, message_id=tap.message_id)
+    draft = await _tapped(desk, tap, *DraftState)
+    if draft.state is DraftState.SENT or (draft.state is DraftState.DROPPED and not draft.text):
+        raise Closed  # without a text it was closed otherwise: what was said became something else
+    dropped = replace(draft, state=DraftState.DROPPED)
     await desk.conversation.save_draft(dropped)
     await wait_no_more(desk, draft.chat_id, tap.subject)
     if job := desk.hearings.get(draft.id):
@@ -212,12 +210,19 @@ async def corrected(desk: Desk, draft: Draft, text: str) -> None:
     await show_below(desk, replace(draft, text=text, replacements=kept, asking=None, picking=None))
 
 
-async def joined(desk: Desk, draft: Draft, rest: str) -> None:
+async def joined(desk: Desk, draft: Draft, rest: str, update_id: int) -> None:
     """The rest of a text that was too long for one message. Doing it twice is doing it once."""
-    if not draft.text.endswith(rest):
+    if draft.last_part != update_id:
         text, raw_text = f"{draft.text}\n{rest}", f"{draft.raw_text}\n{rest}"
-        draft = replace(draft, text=text, raw_text=raw_text)
+        draft = replace(draft, text=text, raw_text=raw_text, last_part=update_id)
     await show(desk, draft)
+
+
+async def rewritten(desk: Desk, draft: Draft, understood: Heard) -> None:
+    """The message it came from was edited; what was chosen since stays chosen."""
+    text, raw_text = understood.text, understood.raw_text
+    changes = understood.replacements
+    await show(desk, replace(draft, text=text, raw_text=raw_text, replacements=changes))
 
 
 async def argument_given(desk: Desk, draft: Draft, name: str, text: str) -> None:
@@ -255,19 +260,21 @@ async def wait_no_more(desk: Desk, chat_id: int, subject: str) -> None:
 
 
 async def _change(desk: Desk, tap: Tap, **changes: object) -> str | None:
-    draft = await _open(desk, tap)
-    if draft is not None:
-        changed: Draft = replace(draft, **{"picking": None, "asking": None, **changes})  # type: ignore[arg-type]
-        await show(desk, changed)
+    draft = await _tapped(desk, tap)
+    changed: Draft = replace(draft, **{"picking": None, "asking": None, **changes})  # type: ignore[arg-type]
+    await show(desk, changed)
     return None
 
 
-async def _open(desk: Desk, tap: Tap) -> Draft | None:
-    """The draft that was tapped, unless it is no longer one."""
+async def _tapped(desk: Desk, tap: Tap, *states: DraftState) -> Draft:
+    """The draft that was tapped, in one of these states (else open); nothing more is sent for it.
+
+    Raises Closed.
+    """
     draft = await desk.conversation.draft(int(tap.subject))
-    if draft is None or draft.state is not DraftState.OPEN:
-        return None
-    return replace(draft, message_id=tap.message_id)
+    if draft is None or draft.state not in (states or (DraftState.OPEN,)):
+        raise Closed
+    return replace(draft, message_id=tap.message_id, rest_until=0.0)
 
 
 def _missing(desk: Desk, draft: Draft) -> Argument | None:

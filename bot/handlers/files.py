@@ -19,7 +19,8 @@ from core.redact import redact
 async def listing(desk: Desk, tap: Tap) -> str | None:
     """In a message of its own; the result stays as it is."""
     task = await as_shown(desk, tap)
-    await send_page(desk, tap.chat_id, files_card(task), task.id, reply_to=tap.message_id)
+    card, key = files_card(task), f"files:{tap.update_id}"
+    await send_page(desk, tap.chat_id, card, task.id, key=key, reply_to=tap.message_id)
     return None
 
 

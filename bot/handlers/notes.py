@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from telegram import Update
+from telegram import Message, Update
 from telegram.constants import FileSizeLimit
 
 from bot.cards import Card, listening, note
-from bot.desk import Desk, incoming
-from bot.handlers import orders, routing
+from bot.desk import Desk, Incoming, incoming
+from bot.handlers import drafts, orders, routing
 from core.config import Settings
 from core.errors import GoferError, UserError
 from core.hearing import Heard
@@ -21,6 +21,11 @@ from core.model import Project
 from core.store.conversation import Draft, DraftState
 
 LARGEST = FileSizeLimit.FILESIZE_DOWNLOAD.value
+ONLY_WORDS = "Agents get your words only; the picture or file stays here."
+NO_WORDS = (
+    "I take text, voice notes, audio and video. Of pictures and other files I take only the words "
+    "under them, and here are none."
+)
 SILENCE = "🎙 I heard no speech in this note, so nothing was started."
 DAY_S = 86_400.0
 LONG_NOTE_S = 20  # from here on its progress is shown
@@ -28,29 +33,69 @@ SUFFIXES = {"voice": ".ogg", "video_note": ".mp4", "video": ".mp4", "audio": ".a
 
 
 async def text(desk: Desk, update: Update, _context: object) -> None:
+    await _written(desk, update)
+
+
+async def other(desk: Desk, update: Update, _context: object) -> None:
+    """Pictures, files and the like: the words that come with them count, nothing else does."""
+    message = update.effective_message
+    assert message is not None
+    first = message.media_group_id is None or message.media_group_id not in desk.albums
+    if message.media_group_id is not None:
+        desk.albums.add(message.media_group_id)
+    if message.caption:
+        await _written(desk, update, ONLY_WORDS)
+    elif first:
+        await orders.say(desk, incoming(update), NO_WORDS)
+
+
+async def edited(desk: Desk, update: Update, _context: object) -> None:
+    """A text put right in its own message puts the draft right that came from it."""
+    message, sent = update.effective_message, incoming(update)
+    assert message is not None
+    words = _words(desk, message)
+    draft = await desk.conversation.draft_said_in(sent.chat_id, sent.message_id)
+    if draft is None or draft.last_part or words in {"", draft.raw_text}:
+        return
+    if draft.state is DraftState.OPEN:
+        await drafts.rewritten(desk, draft, await _understand(desk, sent, words))
+    elif draft.state is DraftState.SENT:
+        await orders.say(desk, sent, "It is started already. Reply to its message to say more.")
+
+
+async def _written(desk: Desk, update: Update, notice: str | None = None) -> None:
     message, sent = update.effective_message, incoming(update)
     assert message is not None
     if await routing.resumed(desk, sent):
         return
-    words = (message.text or "").replace(f"@{desk.bot.username}", "").strip()
-    project = await _project(desk, sent.chat_id)
-    if sent.forwarded:
-        understood = Heard(words, words, None, 0, 0)
-    else:
-        understood = await desk.hearing.understand(
-            words, project=project, recent_files=await _recent_files(desk, project)
-        )
+    words = _words(desk, message)
+    understood = await _understand(desk, sent, words)
     draft = Draft(
         sent.update_id,
         sent.chat_id,
         forwarded=sent.forwarded,
         rest_until=routing.rest_until(sent, words),
+        said_in=sent.message_id,
     )
-    await routing.take(desk, sent, draft, understood)
+    await routing.take(desk, sent, draft, replace(understood, notice=notice or understood.notice))
+
+
+async def _understand(desk: Desk, sent: Incoming, words: str) -> Heard:
+    if sent.forwarded:
+        return Heard(words, words, None, 0, 0)
+    project = await _project(desk, sent.chat_id)
+    recent = await _recent_files(desk, project)
+    return await desk.hearing.understand(words, project=project, recent_files=recent)
+
+
+def _words(desk: Desk, message: Message) -> str:
+    words = message.text or message.caption or ""
+    return words.replace(f"@{desk.bot.username}", "").strip()
 
 
 async def voice(desk: Desk, update: Update, _context: object) -> None:
-    sent = incoming(update)
+    message, sent = update.effective_message, incoming(update)
+    assert message is not None
     if await routing.resumed(desk, sent):
         return
     draft = await desk.conversation.draft(sent.update_id)
@@ -70,10 +115,23 @@ async def voice(desk: Desk, update: Update, _context: object) -> None:
     now = await desk.conversation.draft(draft.id)
     if understood is None or now is None or now.state is not DraftState.HEARING:
         return  # its owner dropped it meanwhile
-    if understood.no_speech or not understood.text.strip():
+    understood = _with_caption(understood, _words(desk, message))
+    if not understood.text:
         await routing.close(desk, draft, note(SILENCE))
         return
     await routing.take(desk, sent, draft, understood)
+
+
+def _with_caption(heard: Heard, caption: str) -> Heard:
+    """What was said, and what was written under it."""
+    spoken = "" if heard.no_speech else heard.text.strip()
+    raw = "" if heard.no_speech else heard.raw_text.strip()
+    return replace(
+        heard,
+        text=f"{spoken}\n{caption}".strip(),
+        raw_text=f"{raw}\n{caption}".strip(),
+        no_speech=False,
+    )
 
 
 async def unknown_command(desk: Desk, update: Update, _context: object) -> None:
@@ -92,14 +150,12 @@ async def forget_old(settings: Settings) -> None:
     await asyncio.to_thread(remove)
 
 
-async def unknown(desk: Desk, update: Update, _context: object) -> None:
-    text = "I take text, voice notes, audio files and video notes. This was none of them."
-    await orders.say(desk, incoming(update), text)
-
-
 async def _hear(desk: Desk, update: Update, draft: Draft) -> Heard | None:
     """None: its owner dropped it meanwhile."""
     audio, seconds = await _download(desk, update)
+    fetched = await desk.conversation.draft(draft.id)
+    if fetched is None or fetched.state is not DraftState.HEARING:
+        return None
     project = await _project(desk, draft.chat_id)
 
     def show(share: float) -> None:
@@ -147,9 +203,8 @@ async def _download(desk: Desk, update: Update) -> tuple[Path, float]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = folder / f"{update.update_id}{SUFFIXES.get(kind, '.audio')}"
     if not file.exists():
-        remote = await desk.bot.get_file(media.file_id)
         part = file.with_suffix(".part")
-        await remote.download_to_drive(part)
+        await desk.sender.fetch(media.file_id, part)
         part.rename(file)
     duration = getattr(media, "duration", None)
     return file, duration.total_seconds() if duration is not None else 0.0

@@ -13,6 +13,10 @@ ORDERS = frozenset({"also", "stop", "status", "merge", "undo", "discard"})
 WITHOUT_TASK = frozenset({"stop", "status"})
 NO_TASK = "No task yet. Send me a voice note or a text, and one begins."
 
+# how nobody begins a no, in the languages that Gofer hears
+YES = frozenset(
+    {"yes", "yeah", "yep", "ok", "okay", "sure", "allow", "ja", "sí", "si", "oui", "👍"}
+)
 OPEN = ACTIVE | {Status.CREATED, Status.QUEUED}
 
 
@@ -46,6 +50,8 @@ async def answer(desk: Desk, sent: Incoming, task_id: str, request_id: str, word
     question = task.question
     if question is None or question.request_id != request_id:
         raise Refused("That question is no longer open.")
+    if question.kind is not None and words.casefold().split(maxsplit=1)[0].strip(",.!") in YES:
+        raise Refused("Words alone allow nothing: tap ✅ Allow, or reply why not.")
     decision = Decision.ALLOW if question.kind is None else Decision.DENY
     await desk.engine.answer(task_id, request_id, decision, by=sent.by, text=words)
     if decision is Decision.DENY:
@@ -78,7 +84,8 @@ async def confirm(desk: Desk, sent: Incoming, action: str, task_id: str) -> None
         "undo": confirm_card(task, "Undo its last step?", "↩️ Undo", "undo"),
         "discard": confirm_card(task, "Discard this?", "🗑 Discard", "discard_yes"),
     }[action]
-    await desk.sender.send(sent.chat_id, card, silent=True, reply_to=sent.message_id)
+    key = f"ask:{sent.update_id}"
+    await showing.send_page(desk, sent.chat_id, card, task.id, key=key, reply_to=sent.message_id)
 
 
 async def running_tasks(desk: Desk, chat_id: int, also: str | None) -> list[Task]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from bot.cards import Button, Card, note
 from bot.desk import Desk, Tap
 from bot.handlers import showing
+from bot.handlers.drafts import wait_no_more
 from bot.task_cards import confirm_card, conflict_card, plan_card
 from bot.text import plain
 from core.errors import MergeConflict, Refused
-from core.model import Decision, Task
-from core.store.conversation import CardRow, Waiting
+from core.model import ENDED, Decision, Task
+from core.store.conversation import Waiting
 
 
 class Moved(Refused):
@@ -44,7 +45,7 @@ async def merge(desk: Desk, tap: Tap, how: str = "merge") -> str | None:
     try:
         task = await desk.engine.merge(task.id, expected_head=task.head or "", how=how, by=tap.by)
     except MergeConflict as conflict:
-        await desk.sender.send(tap.chat_id, conflict_card(task, str(conflict)), silent=True)
+        await _ask(desk, tap, task, conflict_card(task, str(conflict)))
         return "It does not merge cleanly."
     await _show(desk, tap, task)
     return "Merged."
@@ -71,7 +72,7 @@ async def resolve(desk: Desk, tap: Tap) -> str | None:
 async def pull_request(desk: Desk, tap: Tap) -> str | None:
     task = await as_shown(desk, tap)
     plan = await desk.engine.pull_request_plan(task.id)
-    await desk.sender.send(tap.chat_id, plan_card(task, plan), silent=True)
+    await _ask(desk, tap, task, plan_card(task, plan))
     return None
 
 
@@ -90,21 +91,20 @@ async def fix(desk: Desk, tap: Tap) -> str | None:
         plain(f"💬 What should {task.agent} do next? Send it as text or say it."),
         ((Button("Never mind", "never_mind", task.id),),),
     )
-    sent = await desk.sender.send(tap.chat_id, card, silent=True)
-    key = f"ask:{task.id}:{tap.update_id}"
-    await desk.conversation.save_card(CardRow(tap.chat_id, key, sent, task.id, "page"))
+    await _ask(desk, tap, task, card)
     return None
 
 
 async def never_mind(desk: Desk, tap: Tap) -> str | None:
-    await desk.conversation.set_waiting(tap.chat_id, None)
+    await wait_no_more(desk, tap.chat_id, tap.subject)
     await desk.sender.delete(tap.chat_id, tap.message_id)
     return None
 
 
 async def diff(desk: Desk, tap: Tap) -> str | None:
     task = await desk.engine.task(tap.subject)
-    await showing.send_diff(desk, tap.chat_id, task, reply_to=tap.message_id)
+    key = f"diff:{tap.update_id}"
+    await showing.send_diff(desk, tap.chat_id, task, key=key, reply_to=tap.message_id)
     return None
 
 
@@ -134,7 +134,12 @@ async def restore(desk: Desk, tap: Tap) -> str | None:
 
 
 async def retry(desk: Desk, tap: Tap) -> str | None:
-    task = await desk.engine.retry(tap.subject, by=tap.by)
+    task = await desk.engine.task(tap.subject)
+    if tap.args.get("runs") == str(len(task.runs)):
+        task = await desk.engine.retry(task.id, by=tap.by)
+    elif task.status in ENDED:
+        await _show(desk, tap, task)
+        raise Moved
     await desk.progress.watch(task, tap.chat_id, f"working:{task.id}:{tap.update_id}")
     return "Trying again."
 
@@ -162,6 +167,10 @@ async def as_shown(desk: Desk, tap: Tap) -> Task:
         await _show(desk, tap, task)
         raise Moved
     return task
+
+
+async def _ask(desk: Desk, tap: Tap, task: Task, card: Card) -> None:
+    await showing.send_page(desk, tap.chat_id, card, task.id, key=f"ask:{tap.update_id}")
 
 
 async def _show(desk: Desk, tap: Tap, task: Task) -> None:

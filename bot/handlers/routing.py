@@ -13,7 +13,9 @@ from dataclasses import replace
 from bot.cards import Card, heard
 from bot.desk import Desk, Incoming
 from bot.handlers import drafts, orders
+from core.errors import NotFound
 from core.hearing import Heard
+from core.model import ReviewState
 from core.store.conversation import Draft, DraftState, Route, Waiting
 
 NEW = Route("draft")
@@ -25,7 +27,10 @@ PARTS_WITHIN_S = 2.0  # the time of a message is in whole seconds
 
 async def take(desk: Desk, sent: Incoming, draft: Draft, understood: Heard) -> None:
     """`draft` is the one it becomes when it is nothing else; otherwise that is closed."""
-    route = replace(await _decide(desk, sent, understood), words=understood.text.strip())
+    route = await _decide(desk, sent, understood)
+    if closed := await _closed(desk, route):
+        route, understood = NEW, replace(understood, notice=closed)
+    route = replace(route, words=understood.text.strip())
     await desk.conversation.set_route(sent.update_id, route)
     if route.kind == "draft":
         await drafts.propose(desk, draft, understood)
@@ -80,9 +85,24 @@ async def _decide(desk: Desk, sent: Incoming, understood: Heard) -> Route:
     return NEW
 
 
+async def _closed(desk: Desk, route: Route) -> str:
+    """Why what was said for a task cannot go to it, so that it is proposed as a new one."""
+    if route.kind != "follow_up" and route.detail != "also":
+        return ""
+    try:
+        task = await desk.engine.task(route.subject)
+    except NotFound:
+        return "The task that this was for is gone, so this would be a new one."
+    state = task.review.state if task.review else None
+    if state not in {ReviewState.MERGED, ReviewState.DISCARDED}:
+        return ""
+    return f"Task {task.id} is {state}, so this would be a new one."
+
+
 def _is_rest(sent: Incoming, draft: Draft) -> bool:
     return (
         draft.state is DraftState.OPEN
+        and sent.reply_to is None
         and draft.forwarded == sent.forwarded
         and sent.sent_at <= draft.rest_until
     )
@@ -133,7 +153,7 @@ async def _act(desk: Desk, sent: Incoming, route: Route) -> None:
             if route.kind == "argument":
                 await drafts.argument_given(desk, draft, route.detail, route.words)
             elif route.kind == "rest":
-                await drafts.joined(desk, draft, route.words)
+                await drafts.joined(desk, draft, route.words, sent.update_id)
             else:
                 await drafts.corrected(desk, draft, route.words)
 

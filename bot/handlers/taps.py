@@ -59,6 +59,7 @@ ACTIONS: Mapping[str, Action] = {
     "file_revert": files.revert,
     # of chats
     "this_project": commands.this_project,
+    "projects_more": commands.more_projects,
     "revoke": commands.revoke,
 }
 

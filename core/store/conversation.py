@@ -53,7 +53,10 @@ class Draft:
     look_only: bool = False
     asking: str | None = None  # the argument that is being asked for
     picking: str | None = None  # project | agent
+    start: int = 0  # of the projects to pick from, the first that is shown
     rest_until: float = 0.0  # Unix time; the next text, if sent before, is the rest of this one
+    last_part: int = 0  # the update that brought the last such rest
+    said_in: int = 0  # the message it came from
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +205,18 @@ class Conversation:
         )
         return _draft(rows[0]) if rows else None
 
-    async def newest_draft(self, chat_id: int) -> Draft | None:
+    async def draft_said_in(self, chat_id: int, message_id: int) -> Draft | None:
+        """The one that came from this message of a person."""
         rows = await self._database.read(
-            "SELECT * FROM drafts WHERE chat_id = ? ORDER BY id DESC LIMIT 1", (chat_id,)
+            "SELECT * FROM drafts WHERE chat_id = ? AND json_extract(body, '$.said_in') = ?",
+            (chat_id, message_id),
+        )
+        return _draft(rows[0]) if rows else None
+
+    async def newest_draft(self, chat_id: int) -> Draft | None:
+        """By time: after a quiet week the messenger numbers its updates anew."""
+        rows = await self._database.read(
+            "SELECT * FROM drafts WHERE chat_id = ? ORDER BY updated_at DESC LIMIT 1", (chat_id,)
         )
         return _draft(rows[0]) if rows else None
 
@@ -256,7 +268,9 @@ class Conversation:
         return await self._card("chat_id = ? AND key = ?", chat_id, key)
 
     async def card_in(self, chat_id: int, message_id: int) -> CardRow | None:
-        return await self._card("chat_id = ? AND message_id = ?", chat_id, message_id)
+        """What a message shows now: a page may have become a card that is kept up to date."""
+        where = "chat_id = ? AND message_id = ? ORDER BY kind = 'page'"
+        return await self._card(where, chat_id, message_id)
 
     async def live_cards(self) -> Sequence[CardRow]:
         rows = await self._database.read("SELECT * FROM cards WHERE live = 1")

@@ -204,7 +204,48 @@ async def test_a_second_poller_is_told_in_one_line(
             while hub.bot.problem is None:  # noqa: ASYNC110 - it has no event of its own
                 await asyncio.sleep(0.01)
         assert hub.bot.problem.startswith("Another program polls this bot's updates.")
+        await bot_house.phone.handled(await bot_house.phone.writes("/tasks"))
+        async with asyncio.timeout(30):
+            while hub.bot.problem is not None:  # noqa: ASYNC110 - it has no event of its own
+                await asyncio.sleep(0.01)
     assert caplog.text.count("Another program polls") == 1
+
+
+async def test_a_tap_on_a_message_too_old_to_be_shown_is_answered(bot_house: BotHouse) -> None:
+    """Telegram sends no more of such a message than its place, with a date of 0."""
+    phone = bot_house.phone
+    async with bot_house.running():
+        await phone.writes("Do something")
+        draft = await phone.sees(button="Run")
+        bot_house.telegram.toasts["old"] = None
+        await bot_house.telegram.arrives(
+            callback_query={
+                "id": "old",
+                "from": {"id": phone.user_id, "is_bot": False, "first_name": "Ada"},
+                "chat_instance": "1",
+                "data": draft.buttons[-1][-1]["callback_data"],
+                "message": {
+                    "message_id": draft.message_id,
+                    "date": 0,
+                    "chat": {"id": phone.chat_id, "type": "private"},
+                },
+            }
+        )
+        toasts = bot_house.telegram.toasts
+        await bot_house.telegram.until(lambda: toasts["old"] is not None, "an answer")
+        assert toasts["old"] == "Dropped."
+
+
+async def test_a_token_that_is_taken_back_is_told(bot_house: BotHouse) -> None:
+    async with bot_house.running() as hub:
+        await bot_house.phone.writes("/start")
+        await bot_house.phone.sees("Send me a voice note")
+        bot_house.telegram.token = "another"
+        await bot_house.phone.writes("/tasks")
+        async with asyncio.timeout(30):
+            while hub.bot.problem is None:  # noqa: ASYNC110 - it has no event of its own
+                await asyncio.sleep(0.01)
+        assert hub.bot.problem.startswith("Telegram refuses the bot token.")
 
 
 async def test_a_button_nobody_knows_is_answered(bot_house: BotHouse) -> None:

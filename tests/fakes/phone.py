@@ -59,6 +59,12 @@ class Phone:
     async def sends(self, **content: Any) -> int:
         return await self._sends(content, None, False)
 
+    async def puts_right(self, update_id: int, text: str) -> int:
+        """Edit the message that came with this update."""
+        message = self.telegram.arrived[update_id]["message"]
+        edited = {**message, "text": text, "edit_date": int(time.time())}
+        return await self.telegram.arrives(edited_message=edited)
+
     async def taps(self, shown: Shown, label: str) -> str:
         """Tap the button whose label holds this, and wait until the phone's spinner ends.
 

@@ -86,8 +86,11 @@ class FakeTelegram:
         self.fetched: list[str] = []
         self.blocked: set[int] = set()
         self.down = False
+        self.files_down = False
+        self.token = TOKEN
         self.marks_refused = False
         self.updates: list[dict[str, Any]] = []  # that the offset has not moved past
+        self.arrived: dict[int, dict[str, Any]] = {}  # every update's content
         self._next_update = 1000
         self._next_message = 1
         self._poll = 0
@@ -101,6 +104,7 @@ class FakeTelegram:
         """An update for the bot. Returns its id."""
         self._next_update += 1
         self.updates.append({"update_id": self._next_update, **content})
+        self.arrived[self._next_update] = content
         await self._tell()
         return self._next_update
 
@@ -163,6 +167,8 @@ class FakeTelegram:
 
     async def _file(self, request: Request) -> Response:
         path = request.path_params["path"]
+        if self.files_down:
+            return PlainTextResponse("Bad Gateway", 502)
         if request.path_params["token"] != TOKEN or path not in self.files:
             return PlainTextResponse("Not Found", 404)
         self.fetched.append(path)
@@ -178,7 +184,7 @@ class FakeTelegram:
         if self.down:
             return PlainTextResponse("Bad Gateway", 502)
         try:
-            if request.path_params["token"] != TOKEN:
+            if request.path_params["token"] != self.token:
                 raise Refusal(401, "Unauthorized")
             method = getattr(self, f"_{name}", None)
             if method is None:

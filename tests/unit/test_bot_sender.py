@@ -167,3 +167,36 @@ async def test_a_tap_is_answered_during_a_penalty_and_a_stale_one_is_no_error(
     await house.sender.toast("q", "x" * 300)
     assert house.telegram.toasts["q"] == "x" * 200
     await house.sender.toast("q", "again")
+
+
+async def test_one_message_that_cannot_be_shown_does_not_keep_the_others_back(
+    house: House,
+) -> None:
+    first = await house.sender.send(CHAT, note("first"))
+    second = await house.sender.send(CHAT, note("second"))
+    third = await house.sender.send(CHAT, note("third"))
+
+    async def breaks() -> Card:
+        raise RuntimeError("a mistake")
+
+    async def blocked() -> Card:
+        house.telegram.blocked.add(CHAT)
+        return note("not shown")
+
+    async def renders() -> Card:
+        house.telegram.blocked.clear()
+        return note("shown")
+
+    house.sender.refresh(CHAT, first, breaks)
+    house.sender.refresh(CHAT, second, blocked)
+    house.sender.refresh(CHAT, third, renders)
+    message = house.telegram.chat(CHAT)[2]
+    await house.telegram.until(lambda: message.text == "shown", "the third message")
+
+
+async def test_no_keyboard_is_too_big_and_no_label_empty(house: House) -> None:
+    buttons = tuple((Button(" " if n == 0 else f"{n}", "x", f"{n}"),) for n in range(130))
+    await house.sender.send(CHAT, Card(plain("many"), buttons))
+    labels = house.telegram.chat(CHAT)[0].labels
+    assert len(labels) == 100
+    assert labels[0] == ["…"]
