@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from core.errors import UserError
@@ -35,7 +35,7 @@ LIBRARIES = {
 
 Message = Mapping[str, Any]
 Progress = Callable[[float], None]
-Hints = Callable[[str, str], Awaitable[Sequence[str]]]  # a text and its language to names
+Advise = Callable[[Message], Awaitable[Any]]  # answers what the child asks in between
 
 
 class ChildDied(Exception):
@@ -70,10 +70,9 @@ class Child:
         request: Message,
         on_progress: Progress,
         patience_s: float,
-        hints: Hints | None = None,
+        advise: Advise | None = None,
     ) -> Message:
-        """The answer to one request; `patience_s` is the longest silence before it, `hints`
-        answers the child's own question.
+        """The answer to one request; `patience_s` is the longest silence before it.
 
         Raises UserError that the child answered with, and ChildDied.
         """
@@ -81,8 +80,8 @@ class Child:
             await self._tell(request)
             while True:
                 answer = await self._line(patience_s)
-                if "near" in answer and hints:
-                    await self._tell(await hints(answer["near"], answer["language"]))
+                if "asked" in answer and advise:
+                    await self._tell(await advise(answer["asked"]))
                 elif "progress" in answer:
                     on_progress(answer["progress"])
                 else:
@@ -93,7 +92,7 @@ class Child:
             raise UserError(answer["refused"])
         return answer
 
-    async def _tell(self, message: Message | Sequence[str]) -> None:
+    async def _tell(self, message: Any) -> None:
         assert self._process.stdin
         self._process.stdin.write(json.dumps(message).encode() + b"\n")
         await self._process.stdin.drain()

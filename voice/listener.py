@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Refused, UserError
-from voice.child import Child, ChildDied, Hints
+from voice.child import Advise, Child, ChildDied
 
 log = logging.getLogger(__name__)
 
@@ -53,37 +53,37 @@ class Listener:
             return model
 
     async def hear(
-        self, request: Message, on_progress: Progress, hints: Hints | None = None
+        self, request: Message, on_progress: Progress, advise: Advise | None = None
     ) -> tuple[Message, Model]:
-        """What the child makes of one note, with the names that `hints` finds near to it.
+        """What the child makes of one note, with what `advise` knows of names.
 
         Raises UserError; Refused when the child died of it.
         """
         async with self._turn:
-            request = {**request, "hints": hints is not None}
-            answer, model = await self._ask(request, on_progress, hints)
+            request = {**request, "advised": advise is not None}
+            answer, model = await self._ask(request, on_progress, advise)
             return answer["heard"], model
 
     async def close(self) -> None:
         await self._end_child()
 
     async def _ask(
-        self, request: Message | None, on_progress: Progress, hints: Hints | None = None
+        self, request: Message | None, on_progress: Progress, advise: Advise | None = None
     ) -> tuple[Message, Model]:
         try:
-            return await self._ask_once(request, on_progress, hints)
+            return await self._ask_once(request, on_progress, advise)
         except ChildDied as error:
             if self._opening["device"] == "cpu" or (self._model and self._model.device == "cpu"):
                 raise _lost(error) from None
             log.warning("The voice worker failed (%s); it is tried without CUDA.", error)
         self._opening["device"] = "cpu"
         try:
-            return await self._ask_once(request, on_progress, hints)
+            return await self._ask_once(request, on_progress, advise)
         except ChildDied as error:
             raise _lost(error) from None
 
     async def _ask_once(
-        self, request: Message | None, on_progress: Progress, hints: Hints | None
+        self, request: Message | None, on_progress: Progress, advise: Advise | None
     ) -> tuple[Message, Model]:
         if self._rest:
             self._rest.cancel()
@@ -92,7 +92,7 @@ class Listener:
             child, model = await self._ready(on_progress if request is None else _ignore)
             answer: Message = {}
             if request:
-                answer = await child.ask(request, on_progress, self._hearing_s, hints)
+                answer = await child.ask(request, on_progress, self._hearing_s, advise)
             answered = True
             return answer, model
         except UserError:

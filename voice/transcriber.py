@@ -10,12 +10,13 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from core.hearing import Heard, HeardWord
 from core.model import Project
-from voice.child import Hints
+from voice.child import Advise, Message
 from voice.corrections import Corrections
-from voice.hints import hints
+from voice.hints import advise
 from voice.listener import HEARING_S, Listener, Model
 from voice.spoken import LANGUAGES
 from voice.understanding import Understood, understand
@@ -80,7 +81,7 @@ class Transcriber:
         names = asyncio.create_task(self._vocabulary(project))  # of a large project take a second
         try:
             found, model = await self._listener.hear(
-                request, on_progress or _ignore, _hints(names) if project else None
+                request, on_progress or _ignore, _advise(names) if project else None
             )
             vocabulary = await names
         finally:
@@ -166,14 +167,14 @@ class Transcriber:
         )
 
 
-def _hints(names: asyncio.Task[Vocabulary]) -> Hints:
-    async def near(text: str, language: str) -> Sequence[str]:
+def _advise(names: asyncio.Task[Vocabulary]) -> Advise:
+    async def answer(question: Message) -> Any:
         await asyncio.wait([names])
         if names.cancelled() or names.exception():
-            return ()  # told behind the note: the child must not be left waiting
-        return await asyncio.to_thread(hints, text, names.result(), language)
+            return None  # told behind the note: the child must not be left waiting
+        return await asyncio.to_thread(advise, question, names.result())
 
-    return near
+    return answer
 
 
 def _ignore(_done: float) -> None:

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import ctranslate2
 import numpy as np
@@ -29,8 +30,6 @@ from voice.audio import RATE, Samples
 from voice.guards import Passage
 from voice.language import choose
 from voice.speech import Piece, Span, pieces
-
-Hints = Callable[[str, str], Sequence[str]]  # a text and its language to names
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +62,14 @@ class Transcript:
     reheard: int = 0  # pieces for which the full window was needed
 
 
-def _no_hints(_text: str, _language: str) -> Sequence[str]:
-    return ()
+class Advice(Protocol):
+    """Whoever knows the project's names."""
+
+    def near(self, text: str, language: str) -> Sequence[str]:
+        """Names that a text comes near to, as they are said."""
+
+    def better(self, first: str, again: str, language: str) -> bool:
+        """Whether the text that was heard behind these names has more of them."""
 
 
 class Whisper:
@@ -85,19 +90,16 @@ class Whisper:
         language: str | None,
         usual: Sequence[str],
         on_progress: Callable[[float], None],
-        hints: Hints = _no_hints,
+        advice: Advice | None = None,
     ) -> Transcript:
-        """`language` None: found from the sound, in favour of the `usual` ones.
-
-        `hints` are asked for names that a text heard at first comes near to.
-        """
+        """`language` None: found from the sound, in favour of the `usual` ones."""
         self._check(language)
         heard: list[Passage] = []
         words: list[HeardWord] = []
         reheard = 0
         found = pieces(samples)
         for done, piece in enumerate(found, start=1):
-            passage, spoken, again = self.hear_piece(piece, language, usual, hints)
+            passage, spoken, again = self.hear_piece(piece, language, usual, advice)
             reheard += again
             if not guards.is_invented(passage, piece.seconds):
                 language = spoken  # people keep to one, and the next piece may be short
@@ -125,7 +127,7 @@ class Whisper:
         piece: Piece,
         language: str | None,
         usual: Sequence[str],
-        hints: Hints = _no_hints,
+        advice: Advice | None = None,
     ) -> tuple[Passage, str, bool]:
         """What was heard, in which language, and whether that took the full window."""
         encoded = self._encode(piece)
@@ -133,12 +135,28 @@ class Whisper:
         passage = self._decode(encoded, piece, language)
         if guards.doubt(passage, piece.seconds):
             return self._hear_in_full(piece, language), language, True
-        names = hints(passage.text, language)
-        if names:
-            hinted = self._decode(encoded, piece, language, names)
-            if not guards.doubt(hinted, piece.seconds) and not guards.lost(passage, hinted):
-                passage = hinted
+        if advice:
+            passage = self._hear_again(encoded, piece, language, passage, advice)
         return passage, language, False
+
+    def _hear_again(
+        self,
+        encoded: ctranslate2.StorageView,
+        piece: Piece,
+        language: str,
+        first: Passage,
+        advice: Advice,
+    ) -> Passage:
+        """Behind the names that the first hearing comes near to, where that hears more of them."""
+        names = advice.near(first.text, language)
+        if not names:
+            return first
+        again = self._decode(encoded, piece, language, names)
+        if guards.doubt(again, piece.seconds) or guards.lost(first, again):
+            return first
+        if again.text == first.text or not advice.better(first.text, again.text, language):
+            return first
+        return again
 
     def _encode(self, piece: Piece) -> ctranslate2.StorageView:
         features = self.model.feature_extractor(piece.samples)

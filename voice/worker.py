@@ -1,10 +1,10 @@
 """The child process that holds the model: `python -P -m voice.worker`.
 
 JSON lines in, JSON lines out. The first line says which model (`{"model", "cache", "device"}`);
-then each line is one note (`{"audio", "language", "usual", "hints"}`). Answered are any number of
-`{"progress": 0..1}` and then one of `{"ready": …}`, `{"heard": …}` or `{"refused": message}`. With
-`hints`, `{"near": text, "language"}` may come in between; the next line then is the list of names
-that the text comes near to.
+then each line is one note (`{"audio", "language", "usual", "advised"}`). Answered are any number of
+`{"progress": 0..1}` and then one of `{"ready": …}`, `{"heard": …}` or `{"refused": message}`. Where
+the note is `advised`, questions may come in between (`{"asked": {…}}`, see `Asking`), and the next
+line is the answer.
 Whatever else goes wrong ends the process, and that is the answer. It ends with its parent, too.
 """
 
@@ -25,7 +25,6 @@ from core.errors import UserError
 
 SPARE_BYTES = 3_000_000_000  # beside the model: half an hour of sound and what is made of it
 Reply = Callable[[Mapping[str, Any]], None]
-Hints = Callable[[str, str], Sequence[str]]
 
 
 def main() -> None:
@@ -38,8 +37,8 @@ def main() -> None:
             if transcriber is None:
                 transcriber = _load(request, reply)
             else:
-                hints = _asking(requests, reply) if request["hints"] else _no_hints
-                reply({"heard": _hear(transcriber, request, reply, hints)})
+                advice = Asking(requests, reply) if request["advised"] else None
+                reply({"heard": _hear(transcriber, request, reply, advice)})
         except UserError as error:
             reply({"refused": str(error)})
 
@@ -56,22 +55,28 @@ def _load(request: Mapping[str, Any], reply: Reply) -> Any:
     return whisper
 
 
-def _asking(requests: queue.SimpleQueue[str], reply: Reply) -> Hints:
-    """The parent has the names."""
+class Asking:
+    """Implements `whisper.Advice`: the parent has the names."""
 
-    def ask(text: str, language: str) -> Sequence[str]:
-        reply({"near": text, "language": language})
-        names: list[str] = json.loads(requests.get())
-        return names
+    def __init__(self, answers: queue.SimpleQueue[str], reply: Reply) -> None:
+        self._answers = answers
+        self._reply = reply
 
-    return ask
+    def near(self, text: str, language: str) -> Sequence[str]:
+        names: list[str] | None = self._ask({"near": text, "language": language})
+        return names or ()
+
+    def better(self, first: str, again: str, language: str) -> bool:
+        return bool(self._ask({"first": first, "again": again, "language": language}))
+
+    def _ask(self, question: Mapping[str, str]) -> Any:
+        self._reply({"asked": question})
+        return json.loads(self._answers.get())
 
 
-def _no_hints(_text: str, _language: str) -> Sequence[str]:
-    return ()
-
-
-def _hear(whisper: Any, request: Mapping[str, Any], reply: Reply, hints: Hints) -> dict[str, Any]:
+def _hear(
+    whisper: Any, request: Mapping[str, Any], reply: Reply, advice: Asking | None
+) -> dict[str, Any]:
     from voice import audio
 
     samples = audio.read(Path(request["audio"]))
@@ -81,7 +86,7 @@ def _hear(whisper: Any, request: Mapping[str, Any], reply: Reply, hints: Hints) 
         language=request["language"],
         usual=request["usual"],
         on_progress=_progress(reply),
-        hints=hints,
+        advice=advice,
     )
     return asdict(transcript)
 

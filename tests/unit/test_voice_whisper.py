@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import ctranslate2
@@ -58,17 +59,29 @@ def test_the_full_window_ends_too(folder: Path) -> None:
     assert len(passage.text.split()) < 6 * TOKENS_PER_S + 20
 
 
-def test_names_near_to_what_was_heard_are_listened_for(folder: Path) -> None:
-    asked: list[tuple[str, str]] = []
+class Adviser:
+    """Implements `whisper.Advice`; never believes what was heard again."""
 
-    def near(text: str, language: str) -> list[str]:
-        asked.append((text, language))
-        return ["cart", "card reader"]
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
 
-    heard = open_model(folder, "cpu").hear(
-        audio.read(DEMO_NOTE), language=None, usual=("en",), on_progress=lambda _: None, hints=near
+    def near(self, text: str, language: str) -> Sequence[str]:
+        self.asked.append((text, language))
+        return ["card reader", "shopping sauce"]
+
+    def better(self, first: str, again: str, language: str) -> bool:
+        assert again != first
+        return False
+
+
+def test_what_is_heard_again_counts_only_where_it_is_better(folder: Path) -> None:
+    adviser = Adviser()
+    whisper = open_model(folder, "cpu")
+    heard = whisper.hear(
+        audio.read(DEMO_NOTE),
+        language=None,
+        usual=("en",),
+        on_progress=lambda _: None,
+        advice=adviser,
     )
-    [(text, language)] = asked
-    assert "cart" in text
-    assert language == "en"
-    assert "cart" in heard.text
+    assert adviser.asked == [(heard.text, "en")]
