@@ -117,10 +117,14 @@ class Change:
         session = self.stored.run_state.session if agent == last.agent else None
         run = new_run(self.task.id, last.number + 1, agent, prompt, session)
         self.set(runs=(*self.task.runs, run), agent=agent, error=None, question=None)
+        notice = self.stored.state.notice
+        first = f"{notice}\n\n{prompt}" if notice else None
         self.stored = replace(
-            self.stored, run_state=RunState(resume=session is not None, session=session)
+            self.stored,
+            run_state=RunState(prompt=first, resume=session is not None, session=session),
         )
-        self.log(EventType.STARTED, "submitted", agent=agent, prompt=prompt)
+        self.set_state(notice=None)
+        self.log(EventType.STARTED, "submitted", agent=agent, prompt=first or prompt)
         self.move(Status.QUEUED)
 
     def end(self, outcome: Outcome, *, error: Failure | None = None, **fields: Any) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.engine.change import Change, change, writing
+from core.engine.change import Change, change, clean, writing
 from core.engine.parts import Parts
 from core.engine.work import words
 from core.errors import GoferError, Refused
@@ -26,6 +26,15 @@ log = logging.getLogger(__name__)
 
 Args = Mapping[str, Any]
 
+UNDONE = (
+    "The owner has set your branch and files from commit {before} to commit {after} ({subject}). "
+    "That is how they should be: go on from there, and do not bring back what is gone."
+)
+PUT_BACK = (
+    "The owner has put these files back to what they were before your change: {files}. "
+    "Leave them so unless you are asked for it."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -34,6 +43,7 @@ class Result:
     review: Review
     workspace: Workspace | None
     worktree: bool = True
+    notice: str | None = None  # what the agent has to know of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +107,9 @@ async def _restore(parts: Parts, project: Project, task: Task, args: Args) -> Re
 async def _undo(parts: Parts, project: Project, task: Task, args: Args) -> Result:
     workspace, review = _branch(task)
     undone = await parts.repositories.undo(project, workspace, args["checkpoint"])
-    return await _reviewed(parts, task, review, undone)
+    [(commit, subject), *_] = await parts.repositories.checkpoints(undone)
+    notice = UNDONE.format(before=workspace.head[:10], after=commit[:10], subject=subject)
+    return replace(await _reviewed(parts, task, review, undone), notice=notice)
 
 
 async def _take_in(parts: Parts, project: Project, task: Task, args: Args) -> Result:
@@ -110,7 +122,8 @@ async def _take_in(parts: Parts, project: Project, task: Task, args: Args) -> Re
 async def _revert_files(parts: Parts, project: Project, task: Task, args: Args) -> Result:
     workspace, review = _branch(task)
     reverted = await parts.repositories.revert_files(project, workspace, args["files"])
-    return await _reviewed(parts, task, review, reverted)
+    notice = PUT_BACK.format(files=", ".join(args["files"]))
+    return replace(await _reviewed(parts, task, review, reverted), notice=notice)
 
 
 async def _reviewed(parts: Parts, task: Task, review: Review, workspace: Workspace) -> Result:
@@ -199,6 +212,9 @@ async def _carry_out(parts: Parts, intent: Intent) -> Task:
     async with change(parts, task.id) as made:
         made.set(review=result.review, workspace=result.workspace)
         made.stored = replace(made.stored, worktree=result.worktree and made.stored.worktree)
+        if result.notice is not None:
+            notices = (made.stored.state.notice, clean(result.notice))
+            made.set_state(notice="\n".join(filter(None, notices)))
         made.log(
             EventType.PROGRESS,
             "review",

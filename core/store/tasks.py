@@ -51,6 +51,7 @@ class TaskState:
     prepared: bool = False  # set-up and the check before the first turn are done
     check_before: str | None = None  # passed | failed
     cancel_by: str | None = None  # somebody wants it cancelled; carried out after a crash too
+    notice: str | None = None  # what became of the agent's files since; its next run begins so
 
 
 @dataclass(frozen=True, slots=True)
