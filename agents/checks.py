@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents import processes
+from agents import landlock, processes
 from agents.driver import plain
 
 TAIL = 4_000  # characters
@@ -29,6 +29,12 @@ class Boxed:
     argv: tuple[str, ...]
     environment: Mapping[str, str]
     user: int | None = None  # to change to, in a container
+    closed_off: bool = False  # from abstract sockets, which whoever starts it sees to
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """For who cannot see to it: a command line that does."""
+        return (*landlock.COMMAND, *self.argv) if self.closed_off else self.argv
 
 
 async def run(boxed: Boxed, mark: str, folder: Path, timeout_s: float) -> tuple[int | None, str]:
@@ -61,7 +67,7 @@ async def run_within(
 ) -> tuple[int | None, str]:
     try:
         process = await asyncio.create_subprocess_exec(
-            *(*NICE, *boxed.argv),
+            *(*NICE, *boxed.command),
             cwd=folder,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,

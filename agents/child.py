@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import signal
 
+from agents import landlock
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
@@ -62,6 +64,8 @@ def become(
         for signum in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signum, signal.SIG_DFL)
         os.nice(config["nice"])
+        if config["closed_off"]:
+            landlock.restrict()
         os.chdir(config["folder"])
         if config["user"] is not None:
             os.get_exec_path()  # imports, which that user may not be able to read

@@ -1,8 +1,8 @@
-"""Starts a program that cannot connect to abstract sockets of others: `landlock.py COMMAND…`.
+"""Keeps a program from connecting to abstract sockets of others: `landlock.py COMMAND…`.
 
 Sockets without a path belong to the network, which agents share: the owner's session may listen
 on such (X11, an older D-Bus). Landlock forbids just these, for the program and all that it starts.
-Standard library only, and little of it: it stands before every sandbox.
+Standard library only: the bridge loads this.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ctypes
 import os
 import sys
 
+COMMAND = (os.path.realpath(sys.executable), "-I", "-S", "-E", os.path.abspath(__file__))
 CREATE_RULESET, RESTRICT_SELF = 444, 446  # system calls, the same on every architecture
 ABI_WITH_SCOPES = 6  # Linux 6.12
 SCOPE_ABSTRACT_UNIX_SOCKET = 1

@@ -203,6 +203,7 @@ class Runner:
             "argv": boxed.argv,
             "environment": {**boxed.environment, processes.RUN: self._mark + spec.run_id},
             "user": boxed.user,
+            "closed_off": boxed.closed_off,
             "nice": NICE,
             "limits": asdict(spec.limits),
             "start": entry,
@@ -278,7 +279,7 @@ class Runner:
     def confine(self, argv: Sequence[str], workspace: Workspace) -> Sequence[str]:
         """Turns a command of ours (git) into one that runs where the agent ran."""
         path = {"PATH": self._source.get("PATH", os.defpath)}
-        return self._sandbox.wrap(argv, path, workspace).argv
+        return self._sandbox.wrap(argv, path, workspace).command
 
     # --- what is left of dead runs ---------------------------------------------------------------
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from agents import catalogue, checks, landlock, processes, toolchains
+from agents import checks, landlock, processes, toolchains
 from agents.checks import Boxed
 from core.errors import AgentError
 from core.model import Mount, SandboxInfo, Workspace
@@ -40,7 +40,6 @@ CACHES = (  # under the home; private to each project
 BOX = ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
        "--die-with-parent", "--new-session", "--cap-drop", "ALL")  # fmt: skip
 SETTLED = ("--ro-bind", "/proc/sys", "/proc/sys")  # root writes it without any capability
-LANDLOCK = Path(landlock.__file__)
 SCRATCH_BYTES = 2 * 1024**3
 AGENT_USER = "gofer-agent"  # in a container; else the number below
 AGENT_UID = 61_000
@@ -96,7 +95,7 @@ class Sandbox:
         match self._choice:
             case "auto" | "bwrap":
                 problem = await self._probe()
-                gap = None if closed_off() else ABSTRACT
+                gap = None if can_close_off() else ABSTRACT
                 info = SandboxInfo(self._choice, "bwrap", problem is None, problem, gap)
             case "container":
                 problem = None if os.getuid() == 0 else NOT_ROOT
@@ -184,9 +183,10 @@ class Sandbox:
         for path in workspace.protected:
             view.show(path, path)
         there = ("--chdir", str(workspace.path), "--")
-        box = (*closed_off(), "bwrap", *BOX, *view.arguments(), *there)
+        box = ("bwrap", *BOX, *view.arguments(), *there)
         inside = {**environment, "HOME": str(self._owner), "TMPDIR": "/tmp"}  # noqa: S108
-        return Boxed((*box, program or argv[0], *argv[1:]), inside)
+        whole = (*box, program or argv[0], *argv[1:])
+        return Boxed(whole, inside, closed_off=can_close_off())
 
     def _private(self) -> tuple[Path, ...]:
         """Asked afresh for each run: projects come while agents run."""
@@ -295,15 +295,10 @@ class View:
 
 
 @functools.cache
-def closed_off() -> tuple[str, ...]:
-    """What to begin a command with so that it cannot connect to abstract sockets outside.
-
-    Empty where that cannot be: an older kernel, or a bubblewrap that needs its setuid bit.
-    """
-    bwrap = shutil.which("bwrap")
-    if not bwrap or Path(bwrap).stat().st_mode & stat.S_ISUID or not landlock.works():
-        return ()
-    return (catalogue.PYTHON, "-I", "-S", "-E", str(LANDLOCK))
+def can_close_off() -> bool:
+    """Whether abstract sockets can be. Not with a bubblewrap that needs its setuid bit."""
+    bwrap = shutil.which("bwrap") or "/"
+    return not Path(bwrap).stat().st_mode & stat.S_ISUID and landlock.works()
 
 
 ABSTRACT = (

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import socket
 import stat
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.sandbox import Sandbox, closed_off
+from agents import sandbox
+from agents.sandbox import Sandbox, can_close_off
 from core.errors import AgentError
 from core.model import AgentEvent, Decision, Mode, Mount, Request, TurnEnded
 from tests.fakes.lab import HAS_BWRAP, NO_BWRAP, Lab, follow, lab, script
@@ -86,18 +89,20 @@ async def test_secrets_are_not_there_to_be_read(here: Lab) -> None:
 
 
 @needs_bwrap
-async def test_what_is_not_for_everybody_in_etc_is_hidden_from_root_too(here: Lab) -> None:
-    if not os.access("/etc", os.W_OK):
-        pytest.skip("/etc CANNOT BE WRITTEN BY US: its secrets are not tested here")
-    with (
-        tempfile.TemporaryDirectory(dir="/etc") as closed,
-        tempfile.TemporaryDirectory(dir="/etc") as folder,
-    ):
+async def test_what_is_not_for_everybody_is_hidden_from_root_too(
+    here: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the machine's configuration, in whose place a folder stands that is as readable."""
+    if not os.access(NOT_HIDDEN, os.W_OK):
+        pytest.skip(f"{NOT_HIDDEN} CANNOT BE WRITTEN BY US: it is not tested here")
+    with tempfile.TemporaryDirectory(dir=NOT_HIDDEN) as folder:
+        monkeypatch.setattr(sandbox, "CONFIGURATION", Path(folder))
         Path(folder).chmod(0o755)
-        for file in (Path(closed, "key"), Path(folder, "key"), Path(folder, "config")):
-            file.write_text(f"SECRET {file.name}" if file.name == "key" else "for everybody")
-            file.chmod(0o600 if file.parent == Path(folder) and file.name == "key" else 0o644)
-        printed = await attempt(here, f"cat {closed}/* {folder}/*")
+        for name, mode in {"closed/key": 0o644, "key": 0o600, "config": 0o644}.items():
+            Path(folder, name).parent.mkdir(exist_ok=True, mode=0o700)
+            Path(folder, name).write_text("for everybody" if name == "config" else "SECRET")
+            Path(folder, name).chmod(mode)
+        printed = await attempt(here, f"cat {folder}/closed/* {folder}/*")
     assert "SECRET" not in printed
     assert "for everybody" in printed
 
@@ -158,7 +163,7 @@ async def test_the_owners_sockets_cannot_be_reached(here: Lab) -> None:
     assert (await attempt(here, "ls -A /run /tmp | grep -v gofer; ls /run/user")).count("sock") == 0
 
 
-CALL = """python3 -c '
+CALL = """
 import socket
 for name in ("\\0{name}", "\\0own"):
     with socket.socket(socket.AF_UNIX) as own, socket.socket(socket.AF_UNIX) as call:
@@ -166,19 +171,31 @@ for name in ("\\0{name}", "\\0own"):
         own.listen()
         try: call.connect(name); print("reached", name[1:])
         except OSError as error: print(error)
-'"""
+"""
 
 
 @needs_bwrap
-async def test_sockets_without_a_path_cannot_be_reached(here: Lab) -> None:
+@pytest.mark.parametrize("who", ["a check", "an agent", "git"])
+async def test_sockets_without_a_path_cannot_be_reached(here: Lab, who: str) -> None:
     """As an older D-Bus or an X server has them; the agent's own are its own."""
-    if not closed_off():
+    if not can_close_off():
         pytest.skip("THIS KERNEL CANNOT CLOSE OFF ABSTRACT SOCKETS: agents can connect to them")
     name = f"gofer-test-{os.urandom(4).hex()}"
+    program = CALL.format(name=name)
+    command = ("python3", "-c", program)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(f"\0{name}")
         server.listen()
-        printed = await attempt(here, CALL.format(name=name))
+        if who == "an agent":
+            run = await here.start(here.spec(here.program(program), mode=Mode.TRUSTED))
+            await run.finish()
+            printed = "\n".join((await follow(run)).texts)
+        elif who == "git":
+            argv = here.runner().confine(command, here.workspace)
+            done = await asyncio.to_thread(subprocess.run, argv, capture_output=True, text=True)
+            printed = done.stdout
+        else:
+            printed = await attempt(here, shlex.join(command))
     assert printed.splitlines() == ["[Errno 1] Operation not permitted", "reached own"]
     assert (await here.runner().sandbox()).gap is None
 
