@@ -111,6 +111,13 @@ def test_a_decision_about_what_was_not_seen_is_refused(hub: RunningHub) -> None:
     assert len(refused.stderr.strip().splitlines()) == 1
 
 
+def test_an_unknown_checkpoint_is_answered_with_those_there_are(hub: RunningHub) -> None:
+    task = hub.json("run", scripted(write("d.txt", "d\n")), "--wait")
+    refused = hub.run("undo", task["id"], "nope")
+    assert refused.returncode == 2
+    assert f"There are: {task['head'][:10]}, {task['base'][:10]}." in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -7,15 +7,17 @@ import sqlite3
 import stat
 import sys
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
 
 from core.errors import UserError
-from core.model import ReviewState, Status
+from core.model import ENDED, ReviewState, Status
+from core.store import database as database_module
 from core.store import events, mail, tasks
 from core.store.database import Database
+from tests.fakes.hall import Hall, kinds, submit
 
 
 @pytest.fixture
@@ -126,31 +128,74 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         await Database.open(path)
 
 
+async def test_only_what_is_to_be_durable_waits_for_the_disk(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(database_module, "_sync", synced.append)
+
+    async def note(durable: bool) -> None:
+        async with database.transaction(durable=durable) as tx:
+            await tx.execute("INSERT INTO notes (text) VALUES ('a')")
+
+    await note(durable=False)
+    assert synced == []
+    await note(durable=True)
+    assert len(synced) == 1
+    await asyncio.gather(note(durable=False), note(durable=True), note(durable=False))
+    assert len(synced) == 2
+    assert len(await texts(database)) == 5
+
+
+# Takes the lock; gives it back after so many seconds, or at the end of its input.
 LOCKS = """
-import sqlite3, sys
+import select, sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 connection.execute("BEGIN IMMEDIATE")
 print("locked", flush=True)
-sys.stdin.read()
+select.select([sys.stdin], [], [], float(sys.argv[2]))
 connection.execute("COMMIT")
 """
+
+
+@asynccontextmanager
+async def locked(path: Path, seconds: float) -> AsyncIterator[asyncio.subprocess.Process]:
+    pipe = asyncio.subprocess.PIPE
+    other = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", LOCKS, str(path), str(seconds), stdin=pipe, stdout=pipe
+    )
+    assert other.stdout
+    assert await asyncio.wait_for(other.stdout.readline(), 30) == b"locked\n"
+    yield other
+    await other.communicate(b"")  # the end of its input
 
 
 async def test_a_file_locked_by_another_process_delays_writes_and_no_reads(
     database: Database,
 ) -> None:
-    pipe = asyncio.subprocess.PIPE
-    other = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", LOCKS, str(database.path), stdin=pipe, stdout=pipe
-    )
-    assert other.stdout
-    assert await asyncio.wait_for(other.stdout.readline(), 30) == b"locked\n"
-    writing = asyncio.create_task(put(database, "a"))
-    assert await texts(database) == []
-    assert not writing.done()
-    await other.communicate(b"")  # the end of its input
+    async with locked(database.path, 60):
+        writing = asyncio.create_task(put(database, "a"))
+        assert await texts(database) == []
+        assert not writing.done()
     await writing
     assert await texts(database) == ["a"]
+
+
+@pytest.mark.parametrize("seconds", [0.5, pytest.param(5, marks=pytest.mark.chaos)])
+async def test_a_hub_works_on_behind_a_lock_of_seconds(tmp_path: Path, seconds: float) -> None:
+    hall = Hall(tmp_path / "home")
+    await hall.open()
+    before = await submit(hall)
+    async with locked(hall.settings.database, seconds) as other:
+        behind = asyncio.create_task(submit(hall))
+        assert (await hall.engine.task(before.id)).id == before.id
+        assert (await hall.engine.health())["ok"]
+        assert len(await hall.engine.tasks()) == 1
+        await other.wait()
+    for task in (before, await behind):
+        assert (await hall.until(task.id, *ENDED)).status is Status.COMPLETED
+        assert (await kinds(hall, task)).count("completed") == 1
+    await hall.close()
 
 
 # What the first release left on a disk. It is never made anew: with the migrations that were

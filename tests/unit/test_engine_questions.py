@@ -39,7 +39,7 @@ async def test_a_question_waits_for_the_owner_and_the_first_answer_wins(hall: Ha
     hall.agents.scripts = {"claude": asks}
     task = await hall.until((await submit(hall)).id, Status.WAITING)
     assert task.question is not None
-    assert task.question.request_id == "r1"
+    assert (task.question.request_id, task.question.command) == ("r1", "make install")
     await until(lambda: hall.agents.processes[task.runs[-1].id].resting)
     await hall.engine.answer(task.id, "r1", Decision.ALLOW, by="ann")
     with pytest.raises(Refused, match="allow, by ann"):

@@ -81,6 +81,35 @@ async def test_a_question_and_what_was_said_meanwhile_outlive_the_hub(hall: Hall
     assert (await hall.until(task.id, *ENDED)).answer == "allow, be quick"
 
 
+async def test_twenty_live_runs_go_on_and_what_has_ended_is_left_alone(tmp_path: Path) -> None:
+    go = asyncio.Event()
+
+    async def waits(agent: Agent) -> None:
+        await agent.says(Text("before"))
+        await go.wait()
+        await agent.says(Text("after"))
+        await agent.ends_turn("done")
+
+    hall = Hall(tmp_path / "home", {"max_concurrent_tasks": 20})
+    await hall.open()
+    old = [await hall.until((await submit(hall)).id, *ENDED) for _ in range(5)]
+    hall.agents.scripts = {"claude": waits}
+    live = [await submit(hall) for _ in range(20)]
+    for task in live:
+        await hall.logged(task.id, "text")
+    await hall.leave()
+    attached = len(hall.agents.runs)
+    await hall.open()
+    await until(lambda: len(hall.agents.runs) == attached + len(live))
+    go.set()
+    for task in live:
+        assert (await hall.until(task.id, *ENDED)).status is Status.COMPLETED
+        assert await texts(hall, task) == ["before", "after"]
+    assert [await hall.engine.task(task.id) for task in old] == old
+    assert len(hall.agents.started) == len(old) + len(live)
+    await hall.close()
+
+
 async def test_an_agent_that_is_gone_fails_its_task_with_the_reason(hall: Hall) -> None:
     hall.agents.scripts = {"claude": _at_work}
     task = await hall.until((await submit(hall)).id, Status.STREAMING)

@@ -117,7 +117,17 @@ async def test_files_are_accepted_or_put_back(hall: Hall, task: Task) -> None:
     assert task.review.files[0].accepted
     task = await hall.engine.revert_files(task.id, ["work.txt"], expected_head=head(task), by="ann")
     assert task.review is not None
-    assert task.review.files == ()
+    assert (task.review.files, state(task)) == ((), ReviewState.NO_CHANGE)
+    with pytest.raises(Refused, match="no change"):
+        await hall.engine.merge(task.id, expected_head=head(task), by="ann")
+
+
+async def test_a_report_counts_runs_in_words(hall: Hall, task: Task) -> None:
+    assert "- 1 run, " in await hall.engine.report(task.id)
+    await hall.engine.retry(task.id, by="ann")
+    await hall.until(task.id, Status.QUEUED, Status.EXECUTING, Status.STREAMING)
+    await hall.until(task.id, *ENDED)
+    assert "- 2 runs, " in await hall.engine.report(task.id)
 
 
 async def test_a_pull_request_is_planned_then_opened(hall: Hall, task: Task) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,50 @@ async def test_each_keeps_its_place_and_a_failing_one_is_tried_again(
     serving.cancel()
     await asyncio.wait([serving])
     await hall.close()
+
+
+async def test_a_slow_or_failing_one_hurts_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: list[int] = []
+    stuck = asyncio.Event()
+
+    async def slow(event: Event) -> None:
+        stuck.set()
+        await asyncio.Event().wait()
+
+    async def fails(event: Event) -> None:
+        raise ValueError("never")
+
+    async def quick(event: Event) -> None:
+        got.append(event.id)
+
+    theirs = {"slow": slow, "fails": fails, "quick": quick}
+    monkeypatch.setattr(subscribers, "installed", lambda: theirs)
+    hall = Hall(tmp_path / "home")
+    await hall.open()
+    for _ in range(2):
+        [task] = await hall.engine.submit(Submission("Do it."))
+        assert (await hall.until(task.id, *ENDED)).status is Status.COMPLETED
+    newest = (await hall.engine.events(task.id))[-1].id
+    await until(lambda: stuck.is_set() and got[-1:] == [newest])
+    assert got == list(range(1, newest + 1))
+    places = {name: await subscriptions.position(hall.database, name) for name in theirs}
+    assert places == {"slow": 0, "fails": 0, "quick": newest}
+    await hall.close()
+
+
+async def test_one_that_cannot_be_loaded_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(group: str) -> list[EntryPoint]:
+        assert group == "gofer.subscribers"
+        return [
+            EntryPoint("missing", "no.such.module:it", group),
+            EntryPoint("there", "tests.unit.test_subscribers:heard", group),
+        ]
+
+    monkeypatch.setattr(subscribers, "entry_points", found)
+    assert list(subscribers.installed()) == ["there"]
+
+
+async def heard(event: Event) -> None:
+    """A subscriber of another package."""
