@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,16 @@ class Hall:
                 times -= event.payload["kind"] == kind
                 if not times:
                     return
+
+
+@asynccontextmanager
+async def opened(hall: Hall) -> AsyncIterator[Hall]:
+    """Closed again whatever happens: an open database keeps its process alive."""
+    await hall.open()
+    try:
+        yield hall
+    finally:
+        await hall.close()
 
 
 async def until(condition: Callable[[], bool]) -> None:

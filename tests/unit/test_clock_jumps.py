@@ -15,7 +15,7 @@ from core.engine import change, turns, wishes
 from core.model import ENDED, Decision, Mode, Outcome, Request, Status, ToolKind, Workspace
 from core.permission import PREFIX_LASTS, Grant, Scope, Verdict, decide
 from tests.fakes.agents import Agent
-from tests.fakes.hall import Hall, kinds, submit
+from tests.fakes.hall import Hall, kinds, opened, submit
 
 DAY_S = 86_400.0
 REQUEST = Request("r1", "Run it?", ToolKind.EXECUTE, command="make test")
@@ -55,26 +55,24 @@ async def test_an_open_question_stays_open_and_is_answered(
 
     hall = Hall(tmp_path / "home", {"question_timeout_s": 3600})
     hall.agents.scripts = {"claude": asks_and_hears}
-    await hall.open()
-    task = await hall.until((await submit(hall)).id, Status.WAITING)
-    jump(seconds)
-    await hall.engine.steer(task.id, "Take your time.", by="ann")  # the run looks at the clock
-    await hall.engine.wait(task.id, timeout_s=0.2)
-    assert (await hall.engine.task(task.id)).status is Status.WAITING
-    await hall.engine.answer(task.id, "r1", Decision.ALLOW, by="ann")
-    assert (await hall.until(task.id, *ENDED)).answer == "allow, Take your time."
-    await hall.close()
+    async with opened(hall):
+        task = await hall.until((await submit(hall)).id, Status.WAITING)
+        jump(seconds)
+        await hall.engine.steer(task.id, "Take your time.", by="ann")  # the run looks at the clock
+        await hall.engine.wait(task.id, timeout_s=0.2)
+        assert (await hall.engine.task(task.id)).status is Status.WAITING
+        await hall.engine.answer(task.id, "r1", Decision.ALLOW, by="ann")
+        assert (await hall.until(task.id, *ENDED)).answer == "allow, Take your time."
 
 
 @both_ways
 async def test_a_question_expires_in_its_time(tmp_path: Path, jump: Jump, seconds: float) -> None:
     hall = Hall(tmp_path / "home", {"question_timeout_s": 0.5})
     hall.agents.scripts = {"claude": asks}
-    await hall.open()
-    task = await hall.until((await submit(hall)).id, Status.WAITING)
-    jump(seconds)
-    assert (await hall.until(task.id, *ENDED)).answer == "deny"
-    await hall.close()
+    async with opened(hall):
+        task = await hall.until((await submit(hall)).id, Status.WAITING)
+        jump(seconds)
+        assert (await hall.until(task.id, *ENDED)).answer == "deny"
 
 
 async def asks(agent: Agent) -> None:
@@ -87,13 +85,12 @@ async def test_a_question_expires_under_a_hub_that_came_with_a_clock_put_back(
 ) -> None:
     hall = Hall(tmp_path / "home", {"question_timeout_s": 0.5})
     hall.agents.scripts = {"claude": asks}
-    await hall.open()
-    task = await hall.until((await submit(hall)).id, Status.WAITING)
-    await hall.leave()
-    jump(-DAY_S)
-    await hall.open()
-    assert (await hall.until(task.id, *ENDED)).answer == "deny"
-    await hall.close()
+    async with opened(hall):
+        task = await hall.until((await submit(hall)).id, Status.WAITING)
+        await hall.leave()
+        jump(-DAY_S)
+        await hall.open()
+        assert (await hall.until(task.id, *ENDED)).answer == "deny"
 
 
 @both_ways
@@ -113,14 +110,13 @@ async def test_a_pause_before_a_retry_is_no_longer_for_it(
 
     hall = Hall(tmp_path / "home")
     hall.agents.scripts = {"claude": overloaded_once}
-    await hall.open()
-    task = await submit(hall)
-    await hall.logged(task.id, "retry")
-    jump(seconds)
-    await submit(hall)  # the scheduler looks at the clock
-    assert (await hall.until(task.id, *ENDED)).status is Status.COMPLETED
-    assert len(hall.agents.started) == 3
-    await hall.close()
+    async with opened(hall):
+        task = await submit(hall)
+        await hall.logged(task.id, "retry")
+        jump(seconds)
+        await submit(hall)  # the scheduler looks at the clock
+        assert (await hall.until(task.id, *ENDED)).status is Status.COMPLETED
+        assert len(hall.agents.started) == 3
 
 
 @both_ways
@@ -133,16 +129,15 @@ async def test_a_task_behind_another_follows_it(tmp_path: Path, jump: Jump, seco
 
     hall = Hall(tmp_path / "home")
     hall.agents.scripts = {"claude": waits}
-    await hall.open()
-    first = await submit(hall)
-    second = await submit(hall, after=first.id)
-    await hall.until(first.id, Status.STREAMING)
-    jump(seconds)
-    go.set()
-    assert (await hall.until(second.id, *ENDED)).status is Status.COMPLETED
-    for task in (first, second):
-        assert (await kinds(hall, task)).count("completed") == 1
-    await hall.close()
+    async with opened(hall):
+        first = await submit(hall)
+        second = await submit(hall, after=first.id)
+        await hall.until(first.id, Status.STREAMING)
+        jump(seconds)
+        go.set()
+        assert (await hall.until(second.id, *ENDED)).status is Status.COMPLETED
+        for task in (first, second):
+            assert (await kinds(hall, task)).count("completed") == 1
 
 
 @both_ways

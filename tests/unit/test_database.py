@@ -17,7 +17,7 @@ from core.model import ENDED, ReviewState, Status
 from core.store import database as database_module
 from core.store import events, mail, tasks
 from core.store.database import Database
-from tests.fakes.hall import Hall, kinds, submit
+from tests.fakes.hall import Hall, kinds, opened, submit
 
 
 @pytest.fixture
@@ -183,19 +183,17 @@ async def test_a_file_locked_by_another_process_delays_writes_and_no_reads(
 
 @pytest.mark.parametrize("seconds", [0.5, pytest.param(5, marks=pytest.mark.chaos)])
 async def test_a_hub_works_on_behind_a_lock_of_seconds(tmp_path: Path, seconds: float) -> None:
-    hall = Hall(tmp_path / "home")
-    await hall.open()
-    before = await submit(hall)
-    async with locked(hall.settings.database, seconds) as other:
-        behind = asyncio.create_task(submit(hall))
-        assert (await hall.engine.task(before.id)).id == before.id
-        assert (await hall.engine.health())["ok"]
-        assert len(await hall.engine.tasks()) == 1
-        await other.wait()
-    for task in (before, await behind):
-        assert (await hall.until(task.id, *ENDED)).status is Status.COMPLETED
-        assert (await kinds(hall, task)).count("completed") == 1
-    await hall.close()
+    async with opened(Hall(tmp_path / "home")) as hall:
+        before = await submit(hall)
+        async with locked(hall.settings.database, seconds) as other:
+            behind = asyncio.create_task(submit(hall))
+            assert (await hall.engine.task(before.id)).id == before.id
+            assert (await hall.engine.health())["ok"]
+            assert len(await hall.engine.tasks()) == 1
+            await other.wait()
+        for task in (before, await behind):
+            assert (await hall.until(task.id, *ENDED)).status is Status.COMPLETED
+            assert (await kinds(hall, task)).count("completed") == 1
 
 
 # What the first release left on a disk. It is never made anew: with the migrations that were

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.model import ENDED, Decision, Request, Status, Text, ToolKind
 from tests.fakes.agents import Agent
-from tests.fakes.hall import Hall, submit
+from tests.fakes.hall import Hall, opened, submit
 
 GROWING = {"tasks", "runs", "events", "messages", "questions", "submissions"}
 NEWEST = ("ORDER BY number DESC LIMIT", "ORDER BY events.id DESC LIMIT")  # ends after a few rows
@@ -58,15 +58,14 @@ async def everything(hall: Hall) -> None:
 async def test_no_query_reads_all_that_is_stored(tmp_path: Path) -> None:
     hall = Hall(tmp_path / "home")
     hall.agents.scripts = {"claude": asks}
-    await hall.open()
-    heard = await overhear(hall)
-    await everything(hall)
-    await hall.leave()
-    await hall.open()
-    heard |= await overhear(hall)
-    await hall.engine.stop()
-    await hall.engine.start()
-    await hall.close()
+    async with opened(hall):
+        heard = await overhear(hall)
+        await everything(hall)
+        await hall.leave()
+        await hall.open()
+        heard |= await overhear(hall)
+        await hall.engine.stop()
+        await hall.engine.start()
     assert len(heard) > 30
     with closing(sqlite3.connect(hall.settings.database)) as connection:
         slow = {sql: plan for sql in heard if (plan := scans(connection, sql))}

@@ -12,7 +12,7 @@ from core import subscribers
 from core.engine import following
 from core.model import Event, Status, Submission
 from core.store import subscriptions
-from tests.fakes.hall import DEADLINE_S, Hall, until
+from tests.fakes.hall import DEADLINE_S, Hall, opened, until
 
 ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
@@ -83,17 +83,17 @@ async def test_a_slow_or_failing_one_hurts_nobody(
 
     theirs = {"slow": slow, "fails": fails, "quick": quick}
     monkeypatch.setattr(subscribers, "installed", lambda: theirs)
-    hall = Hall(tmp_path / "home")
-    await hall.open()
-    for _ in range(2):
-        [task] = await hall.engine.submit(Submission("Do it."))
-        assert (await hall.until(task.id, *ENDED)).status is Status.COMPLETED
-    newest = (await hall.engine.events(task.id))[-1].id
-    await until(lambda: stuck.is_set() and got[-1:] == [newest])
-    assert got == list(range(1, newest + 1))
-    places = {name: await subscriptions.position(hall.database, name) for name in theirs}
-    assert places == {"slow": 0, "fails": 0, "quick": newest}
-    await hall.close()
+    async with opened(Hall(tmp_path / "home")) as hall:
+        for name in theirs:
+            await subscriptions.keep(hall.database, name, 0)
+        for _ in range(2):
+            [task] = await hall.engine.submit(Submission("Do it."))
+            assert (await hall.until(task.id, *ENDED)).status is Status.COMPLETED
+        newest = (await hall.engine.events(task.id))[-1].id
+        await until(lambda: stuck.is_set() and got[-1:] == [newest])
+        assert got == list(range(1, newest + 1))
+        for name in ("slow", "fails"):
+            assert await subscriptions.position(hall.database, name) == 0
 
 
 async def test_one_that_cannot_be_loaded_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
