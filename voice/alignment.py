@@ -8,7 +8,7 @@ count agreement: a phoneme that agrees adds its weight, one that does not takes 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -44,6 +44,10 @@ class Fit:
     quality: float  # the share of the greatest possible score
     begin: int  # the phoneme of the form at which it was entered
     full: bool  # with its extension
+
+    def moved(self, by: int) -> Fit:
+        first, last = self.first + by, self.last + by
+        return Fit(self.form, first, last, self.score, self.quality, self.begin, self.full)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +90,7 @@ def align(
     order = sorted(range(len(forms)), key=lambda number: -forms[number].full)
     table = _Table([forms[number] for number in order], heard)
     for row in table.rows():
-        for fit in table.fits(row, least_score, least_quality):
-            yield replace(fit, form=order[fit.form])
+        yield from table.fits(row, least_score, least_quality, order)
 
 
 def sounds_like(tokens: Sequence[Token], name: str, least: float) -> bool:
@@ -146,8 +149,8 @@ class _Table:
         np.maximum.accumulate(reached, axis=1, out=reached)
         self.scores = reached - self.heard.added
 
-    def fits(self, row: int, least: float, quality: float) -> Iterator[Fit]:
-        """What ends with this row's phoneme; `form` is a rank here."""
+    def fits(self, row: int, least: float, quality: float, order: Sequence[int]) -> Iterator[Fit]:
+        """What ends with this row's phoneme; `order` has the form of each rank."""
         ending = self.ends.get(row)
         if not ending:
             return
@@ -161,9 +164,8 @@ class _Table:
         for at in np.flatnonzero((scores >= quality * most) & (firsts <= places)).tolist():
             score, share = float(scores[at]), float(scores[at] / most[at])
             rank, full = ending[which[at]]
-            yield Fit(
-                rank, int(firsts[at]), int(places[at]) + 1, score, share, int(begins[at]), full
-            )
+            first, last = int(firsts[at]), int(places[at]) + 1
+            yield Fit(order[rank], first, last, score, share, int(begins[at]), full)
 
 
 def _by_row(pairs: Iterable[tuple[int, Value]]) -> dict[int, list[Value]]:

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from voice.matching import find_names
+from voice.matching import find_names, windows
 from voice.pronunciation import parts_of, split_path
 from voice.spoken import Token, speech_of, tokenize
 from voice.vocabulary import Entry, Vocabulary
 
 FEWEST = 4  # words of a note that may have a name in it
 MOST = 12
-WINDOW, STEP = 10, 5  # tokens looked at together, and how far to the next look
-PER_WINDOW = 4
+PER_WINDOW = 6  # names from each part of the note that is looked at
 SHORTEST = 4  # letters of a name worth a hint
 LEAST_GAIN = 1.0  # of a match's value, in phonemes
 
@@ -51,9 +50,9 @@ def better(first: str, again: str, vocabulary: Vocabulary, language: str | None)
 
 
 def _near(tokens: Sequence[Token], vocabulary: Vocabulary) -> Iterator[Entry]:
-    for start in range(0, max(1, len(tokens) - WINDOW + STEP), STEP):
-        part = tokens[start : start + WINDOW]
-        yield from vocabulary.likely("".join(token.sounds for token in part), PER_WINDOW)
+    for start, end in windows(tokens):
+        sounds = "".join(token.sounds for token in tokens[start:end])
+        yield from vocabulary.likely(sounds)[:PER_WINDOW]
 
 
 def spoken(entry: Entry) -> str:

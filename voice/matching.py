@@ -17,7 +17,6 @@ from voice.spoken import Language, Token
 from voice.vocabulary import Entry, Kind, Vocabulary
 
 WINDOW, STEP = 14, 7  # tokens looked at together, and how far to the next look
-MOST_CANDIDATES = 100  # per window
 CLOSE = 0.94  # of the best one's value: a neighbour that may be meant as well
 NEIGHBOURLY = 0.6  # quality at which another name may have been meant after all
 RECENT = 1.06  # how much more likely a file of the last tasks is
@@ -73,7 +72,7 @@ def find_names(
 ) -> list[Match]:
     """Matches in order, none overlapping another."""
     fits = [
-        found for start, end in _windows(tokens) for found in _fits(tokens, start, end, vocabulary)
+        found for start, end in windows(tokens) for found in _fits(tokens, start, end, vocabulary)
     ]
     cues = Cues(tokens, speech)
     weights = {**dict.fromkeys(vocabulary.fresh, FRESH), **dict.fromkeys(recent, RECENT)}
@@ -110,7 +109,7 @@ def folder_said(
     return fit.first, entry.written
 
 
-def _windows(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
+def windows(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
     """Overlapping, so that every name of up to STEP tokens is whole in one of them."""
     for start in range(0, max(1, len(tokens) - WINDOW + STEP), STEP):
         yield start, min(start + WINDOW, len(tokens))
@@ -120,13 +119,13 @@ def _fits(
     tokens: Sequence[Token], start: int, end: int, vocabulary: Vocabulary
 ) -> Iterator[tuple[Fit, Entry]]:
     part = tokens[start:end]
-    entries = vocabulary.likely("".join(token.sounds for token in part), MOST_CANDIDATES)
+    entries = vocabulary.likely("".join(token.sounds for token in part))
     forms = [(form, entry) for entry in entries for form in entry.forms()]
     found = align(
         [form for form, _ in forms], part, least_score=LEAST.score, least_quality=LEAST.quality
     )
     for fit in found:
-        yield replace(fit, first=fit.first + start, last=fit.last + start), forms[fit.form][1]
+        yield fit.moved(start), forms[fit.form][1]
 
 
 def _believed(

@@ -78,14 +78,18 @@ class Sieve:
         """The best score of each reading anywhere in what was heard."""
         best = np.zeros(len(self._lengths))
         scores = np.zeros((len(self._lengths), len(heard) + 1), dtype=np.int16)
-        gain, passing = _GAIN[:, heard], _GAP[heard]
+        reached, agreed = np.empty_like(scores), np.empty_like(scores)[:, 1:]
+        gain, passing = np.ascontiguousarray(_GAIN[:, heard]), _GAP[heard]
         for row in range(self._codes.shape[1] if len(best) else 0):
             alive = int(np.searchsorted(-self._lengths, -row, side="left"))
             codes = self._codes[:alive, row]
-            reached = scores[:alive] - _GAP[codes][:, None]
-            np.maximum(reached[:, 1:], scores[:alive, :-1] + gain[codes], out=reached[:, 1:])
-            np.maximum(reached[:, 1:], reached[:, :-1] - passing, out=reached[:, 1:])
-            scores = reached
+            now, before, along = reached[:alive], scores[:alive], agreed[:alive]
+            np.subtract(before, _GAP[codes][:, None], out=now)
+            np.add(before[:, :-1], gain[codes], out=along)
+            np.maximum(now[:, 1:], along, out=now[:, 1:])
+            np.subtract(now[:, :-1], passing, out=along)
+            np.maximum(now[:, 1:], along, out=now[:, 1:])
+            scores, reached = reached, scores
             ending = slice(int(np.searchsorted(-self._lengths, -row - 1, side="left")), alive)
             best[ending] = scores[ending].max(axis=1, initial=-np.iinfo(np.int16).max) / _SCALE
         return best

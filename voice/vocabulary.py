@@ -80,6 +80,10 @@ _LANGUAGES = {
 }  # fmt: skip
 
 
+MOST_LIKELY = 100  # names that are aligned with one part of a note
+KEPT = 200  # parts of notes whose names are remembered
+
+
 def style_of(path: str) -> str:
     """How the language of a file writes its functions; empty for a language without."""
     return _LANGUAGES.get(path.rpartition(".")[2], "")
@@ -91,6 +95,7 @@ class Vocabulary:
     def __init__(self, entries: Sequence[Entry], fresh: Iterable[str] = ()) -> None:
         self.entries = tuple(entries)
         self.fresh = frozenset(fresh)
+        self._likely: dict[str, Sequence[Entry]] = {}
 
     @classmethod
     def of_paths(cls, files: Sequence[TrackedFile], *, branches: Iterable[str] = ()) -> Vocabulary:
@@ -140,6 +145,15 @@ class Vocabulary:
         """Do now what the first note would wait for."""
         _ = self.sieve
 
-    def likely(self, sounds: str, most: int) -> list[Entry]:
-        """The entries that could be somewhere in these sounds."""
-        return [self.entries[number] for number in self.sieve.likely(sounds, most)]
+    def likely(self, sounds: str) -> Sequence[Entry]:
+        """The entries that could be somewhere in these sounds, the likeliest first.
+
+        The last answers are kept: a note is looked at while it is heard, and then again.
+        """
+        known = self._likely.get(sounds)
+        if known is None:
+            found = self.sieve.likely(sounds, MOST_LIKELY)
+            known = self._likely[sounds] = [self.entries[number] for number in found]
+            if len(self._likely) > KEPT:
+                del self._likely[next(iter(self._likely))]
+        return known

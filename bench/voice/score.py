@@ -24,6 +24,7 @@ from notes import HELD_OUT, Note, Repository, load_notes, load_repositories
 
 from core.hearing import Heard
 from core.model import Project, TrackedFile
+from voice import models
 from voice.transcriber import Transcriber
 
 TEMPLATES = ("bug_fix", "react_component", "unit_tests", "refactor", "question")
@@ -141,13 +142,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", default="", help="folder of a faster-whisper model")
+    parser.add_argument("--model", default="", help="folder of a faster-whisper model, or tiny.en")
     parser.add_argument("--set", choices=HELD_OUT, action="append", help="leave others out")
     parser.add_argument("--part", choices=("held-out", "tuning", "all"), default="held-out")
     parser.add_argument("--words", type=Path, help="file of raw words, made where missing")
     parser.add_argument("--show", action="store_true", help="print what went wrong")
     parser.add_argument("--english", action="store_true", help="leave other languages out")
     options = parser.parse_args()
+    options.model = str(models.find(options.model, Path()) or options.model)
     notes = [
         note
         for note in load_notes(options.set or HELD_OUT)
