@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import shutil
 import socket
 import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,51 +19,14 @@ from agents import sandbox
 from agents.sandbox import Sandbox, can_close_off
 from core.errors import AgentError
 from core.model import AgentEvent, Decision, Mode, Mount, Request, TurnEnded
-from tests.fakes.lab import HAS_BWRAP, NO_BWRAP, Lab, follow, lab, script
-
-NOT_HIDDEN = Path("/usr/local/share")  # a part of the system that agents see
-OWNER = str(Path.home())  # whoever runs the tests
-needs_bwrap = pytest.mark.skipif(not HAS_BWRAP, reason=NO_BWRAP)
+from tests.fakes.boxed import NOT_HIDDEN, attempt, boxed_lab, needs_bwrap
+from tests.fakes.lab import Lab, follow, lab, script
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """A home of the owner's with secrets in it, a project, another project, and Gofer's home."""
-    owner = tmp_path / "owner"
-    for file, content in {
-        ".ssh/id_ed25519": "SECRET ssh",
-        ".aws/credentials": "SECRET aws",
-        ".env": "SECRET settings",
-        ".claude/settings.json": "SECRET hooks",
-        "other/secret.txt": "SECRET other project",
-        "project/.git/config": "SECRET git",
-    }.items():
-        (owner / file).parent.mkdir(parents=True, exist_ok=True)
-        (owner / file).write_text(content)
-    monkeypatch.setenv("HOME", str(owner))
-    with (
-        tempfile.TemporaryDirectory(
-            dir=NOT_HIDDEN if os.access(NOT_HIDDEN, os.W_OK) else None
-        ) as outside,
-        lab(
-            tmp_path / "gofer",
-            sandbox="bwrap",
-            hidden=(Path(outside, "project"), Path(outside, ".env")),
-            source={"PATH": os.environ["PATH"], "HOME": str(owner)},
-        ) as made,
-    ):
-        Path(outside, "project").mkdir()
-        for file in ("project/secret.txt", ".env"):
-            Path(outside, file).write_text("SECRET elsewhere")
-        (made.home / "gofer.db").write_text("SECRET database")
-        (made.home / "workspaces" / "t2").mkdir()
-        (made.home / "workspaces" / "t2" / "file").write_text("SECRET other task")
+    with boxed_lab(tmp_path, monkeypatch) as made:
         yield made
-
-
-async def attempt(here: Lab, command: str) -> str:
-    """What the command prints inside; that it fails is part of the game."""
-    return (await here.runner().execute(command, here.workspace, timeout_s=60)).tail
 
 
 @needs_bwrap
@@ -216,27 +177,6 @@ async def test_what_nobody_named_is_not_there(here: Lab, place: str) -> None:
 
 
 @needs_bwrap
-@pytest.mark.parametrize("place", ["/opt", "/var/lib"])
-async def test_a_tool_is_found_wherever_it_is_installed(here: Lab, place: str) -> None:
-    """By the PATH, or by a variable that names where it is; what lies beside it is not there."""
-    if not os.access(place, os.W_OK):
-        pytest.skip(f"{place} CANNOT BE WRITTEN BY US: it is not tested here")
-    with tempfile.TemporaryDirectory(dir=place) as folder:
-        for name in ("tool/bin/gofer-tool", "java/run"):
-            program = Path(folder, name)
-            program.parent.mkdir(parents=True)
-            program.write_text(f"#!/bin/sh\necho {name} runs; cat {folder}/tool/lib/part\n")
-            program.chmod(0o755)
-        Path(folder, "tool/lib").mkdir()
-        Path(folder, "tool/lib/part").write_text("with its parts\n")
-        path = f"{folder}/tool/bin:{here.source['PATH']}"
-        here.source = {**here.source, "PATH": path, "JAVA_HOME": f"{folder}/java"}
-        printed = await attempt(here, "gofer-tool; $JAVA_HOME/run")
-    assert "tool/bin/gofer-tool runs\nwith its parts\n" in printed
-    assert "java/run runs" in printed
-
-
-@needs_bwrap
 async def test_other_processes_are_not_visible(here: Lab) -> None:
     printed = await attempt(here, "ls /proc | grep -c '^[0-9]'; cat /proc/[0-9]*/environ")
     assert int(printed.split()[0]) < 10
@@ -316,91 +256,6 @@ async def test_no_setting_reaches_the_agent(here: Lab) -> None:
     assert canary not in await attempt(here, "env; cat /proc/*/environ")
     stored = [p for p in here.home.rglob("*") if p.is_file() and canary.encode() in p.read_bytes()]
     assert stored == []
-
-
-@needs_bwrap
-async def test_caches_are_kept_for_the_project_alone(here: Lab) -> None:
-    await attempt(here, "echo kept > ~/.npm/x; echo lost > ~/y; echo lost > /tmp/z")
-    assert (
-        await attempt(here, "cat ~/.npm/x; ls ~/y /tmp/z 2>&1 | grep -c 'No such'") == "kept\n2\n"
-    )
-    other = replace(here.workspace, project="other")
-    assert (await here.runner().execute("cat ~/.npm/x", other)).exit_code != 0
-
-
-@needs_bwrap
-async def test_tools_are_found(here: Lab) -> None:
-    printed = await attempt(here, "python3 -c 'import json; print(1+1)'; git --version; node -v")
-    assert "2\n" in printed
-    assert "git version" in printed
-
-
-CHECKS = {
-    "npm": (
-        {"package.json": '{"scripts": {"test": "node --version && echo it passed"}}'},
-        "npm test",
-    ),
-    "pytest": ({"test_it.py": "def test_it() -> None: ...\n"}, "pytest -q -p no:cacheprovider"),
-    "cargo": (
-        {
-            "Cargo.toml": '[package]\nname = "it"\nversion = "0.1.0"\nedition = "2021"\n',
-            "src/lib.rs": "#[test]\nfn passes() {}\n",
-        },
-        "cargo test --offline",
-    ),
-}
-
-
-@needs_bwrap
-@pytest.mark.parametrize("tool", CHECKS)
-async def test_real_checks_run(here: Lab, tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the tools of whoever runs the tests, wherever these are installed."""
-    monkeypatch.setenv("HOME", OWNER)
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    if not shutil.which(tool, path=path):
-        pytest.skip(f"{tool.upper()} IS NOT INSTALLED: whether its checks run is not tested here")
-    here.source = {"PATH": path, "HOME": OWNER}
-    files, command = CHECKS[tool]
-    for name, content in files.items():
-        (here.workspace.path / name).parent.mkdir(exist_ok=True)
-        (here.workspace.path / name).write_text(content)
-    result = await here.runner().execute(command, here.workspace)
-    assert result.passed, result.tail
-    assert "passed" in result.tail
-
-
-@needs_bwrap
-async def test_a_name_can_be_looked_up(here: Lab) -> None:
-    printed = await attempt(here, "cat /etc/resolv.conf; getent hosts localhost")
-    assert "localhost" in printed
-    assert printed.count("No such file") == 0
-
-
-@needs_bwrap
-async def test_a_check_is_stopped_with_all_that_it_started(here: Lab) -> None:
-    command = "(setsid sleep 1000 &) ; echo begun; sleep 1000"
-    result = await here.runner().execute(command, here.workspace, timeout_s=0.5)
-    assert result.exit_code is None
-    assert result.tail.startswith("begun")
-    assert "stopped after 0.5 s" in result.tail
-    assert await here.runner().sweep([]) == []
-
-
-@pytest.mark.parametrize("sandbox", ["off", pytest.param("bwrap", marks=needs_bwrap)])
-async def test_a_check_says_how_it_went(here: Lab, sandbox: str) -> None:
-    here.sandbox = sandbox
-    passed = await here.runner().execute("echo out; echo err >&2", here.workspace)
-    assert (passed.passed, passed.exit_code, passed.tail) == (True, 0, "out\nerr\n")
-    failed = await here.runner().execute("seq 100000; sleep 1000 & exit 3", here.workspace)
-    assert failed.exit_code == 3
-    assert failed.tail.endswith("99999\n100000\n")
-    assert len(failed.tail) <= 4_000
-    cancelled = asyncio.create_task(here.runner().execute("sleep 1000", here.workspace))
-    await asyncio.sleep(0)
-    cancelled.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await cancelled
-    assert await here.runner().sweep([]) == []
 
 
 # --- without one -----------------------------------------------------------------------------
