@@ -91,14 +91,15 @@ def _first(mentions: Sequence[Mention], *kinds: str) -> str | None:
 
 
 def _split(sentences: Sequence[Sentence], speech: Language) -> tuple[list[str], Sequence[Sentence]]:
-    """Constraints, whole sentences or clauses behind a comma, and what is left of the rest."""
+    """Constraints, whole sentences or clauses, and what is left of the rest."""
     phrases = speech.phrases("slots", "constraints")
+    joining = "|".join(sorted(speech.words("slots", "joining")))
     constraints: list[str] = []
     rest: list[Sentence] = []
     for sentence in sentences:
         kept: list[str] = []
-        for clause in re.split(r"(?<=,)\s+", sentence.text):
-            said = type(sentence).of(re.sub(r"^(?:and|but) ", "", clause))
+        for clause in _clauses(sentence.text, speech):
+            said = type(sentence).of(re.sub(rf"^(?:{joining}) ", "", clause))
             if any(said.starts(phrase) for phrase in phrases):
                 constraints.append(_clean(said.text))
             else:
@@ -106,6 +107,12 @@ def _split(sentences: Sequence[Sentence], speech: Language) -> tuple[list[str], 
         if kept:
             rest.append(type(sentence).of(" ".join(kept).rstrip(",")))
     return constraints, rest
+
+
+def _clauses(text: str, speech: Language) -> list[str]:
+    """Cut behind commas, and before "without …" where no comma is."""
+    inside = "|".join(" ".join(phrase) for phrase in speech.phrases("slots", "inside"))
+    return re.split(rf"(?<=,)\s+|\s+(?=(?:{inside}) )", text, flags=re.IGNORECASE)
 
 
 def _only_names_the_place(sentence: Sentence, file: str | None) -> bool:

@@ -160,3 +160,24 @@ def test_only_known_templates_are_named() -> None:
 )
 def test_other_languages(text: str, language: str, template: str) -> None:
     assert intent(text, language=language).template == template
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "constraint"),
+    [
+        ("Fix the total without changing the store.", "en", "without changing the store"),
+        ("Fix the total but don't touch the tests.", "en", "don't touch the tests"),
+        ("Behebe den Fehler, aber ändere die Tests nicht.", "de", "ändere die Tests nicht"),
+        ("Behebe den Fehler ohne die Tests zu ändern.", "de", "ohne die Tests zu ändern"),
+        ("Corrige el error sin cambiar los tests.", "es", "sin cambiar los tests"),
+        ("Corrige el error, pero no toques los tests.", "es", "no toques los tests"),
+        ("Corrige l'erreur sans toucher aux tests.", "fr", "sans toucher aux tests"),
+        ("Corrige l'erreur, mais ne change pas les tests.", "fr", "ne change pas les tests"),
+    ],
+)
+def test_conditions_in_every_language(text: str, language: str, constraint: str) -> None:
+    found = intent(text, language=language)
+
+    assert found.template == "bug_fix"
+    assert found.slots["constraints"] == [constraint]
+    assert constraint not in found.slots["description"]
