@@ -58,9 +58,7 @@ def mutate(lines: list[bytes], data: st.DataObject) -> list[bytes]:
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(lines) - 1))
         line = lines[at]
-        match data.draw(
-            st.sampled_from(["spoil", "spoil", "spoil", "cut", "drop", "twice", "swap"])
-        ):
+        match data.draw(st.sampled_from(WAYS)):
             case "spoil":
                 try:
                     spoiled = json.dumps(spoil(json.loads(line), data))

@@ -116,7 +116,13 @@ async def test_what_there_is(hub: RunningHub) -> None:
         assert {"bug_fix", "react_component", "unit_tests", "refactor"} <= prompts
         health = value(await client.call_tool("check_status", {}))
         assert health["counts"] is not None
-        assert "rehearsal" in await read(client, "agents://status")
+        agents = {
+            agent["name"]: agent for agent in json.loads(await read(client, "agents://status"))
+        }
+        rehearsal = agents["rehearsal"]
+        shown = [rehearsal[key] for key in ("installed", "version", "logged_in", "problem")]
+        assert shown == [True, "1.0", None, None]
+        assert not agents["copilot"]["installed"]
 
 
 async def test_a_prompt_is_the_template_filled_in(hub: RunningHub) -> None:
