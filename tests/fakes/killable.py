@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from agents.runner import Runner
@@ -38,9 +40,11 @@ allow_unsandboxed = true
 """
 
 
-async def main(home: Path, project: Path, number: int) -> None:
+@asynccontextmanager
+async def hub(home: Path, project: Path, script: str) -> AsyncIterator[tuple[Engine, Database]]:
+    """One whose agent is this shell script."""
     home.mkdir(parents=True, exist_ok=True)
-    (home / "agent.sh").write_text(AGENT)
+    (home / "agent.sh").write_text(script)
     (home / "agents.toml").write_text(AGENTS_TOML.format(script=home / "agent.sh"))
     settings = Settings(
         _env_file=None,  # type: ignore[call-arg]
@@ -72,14 +76,19 @@ async def main(home: Path, project: Path, number: int) -> None:
         destinations=lambda task: ("log:owner",),
     )
     await engine.start()
-    print("started", flush=True)
     try:
-        await asyncio.gather(*(see_through(engine, number) for number in range(number)))
-        while await database.read("SELECT id FROM outbox"):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        yield engine, database
     finally:
         await engine.stop()
         await database.close()
+
+
+async def main(home: Path, project: Path, number: int) -> None:
+    async with hub(home, project, AGENT) as (engine, database):
+        print("started", flush=True)
+        await asyncio.gather(*(see_through(engine, number) for number in range(number)))
+        while await database.read("SELECT id FROM outbox"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def note(log: Path, delivery: Delivery) -> None:
