@@ -166,7 +166,7 @@ class Sandbox:
         readable: Sequence[Path],
     ) -> Boxed:
         program = shutil.which(argv[0], path=environment.get("PATH"))
-        view = View(self._concealed(), self._owner)
+        view = View(self._concealed())
         for tool in self._toolchains(environment, (program or argv[0], *readable)):
             view.show(tool, tool)
         for place in readable:
@@ -182,6 +182,8 @@ class Sandbox:
         view.show(workspace.path, workspace.path, writable=True)
         for path in workspace.protected:
             view.show(path, path)
+        for place in (self._owner, workspace.path):
+            view.keep_name(place)
         there = ("--chdir", str(workspace.path), "--")
         box = ("bwrap", *BOX, *view.arguments(), *there)
         inside = {**environment, "HOME": str(self._owner), "TMPDIR": "/tmp"}  # noqa: S108
@@ -253,12 +255,14 @@ class Sandbox:
 class View:
     """The file system as the box shows it: nothing but what is shown, less what is hidden there."""
 
-    def __init__(self, hidden: Mapping[Path, bool], home: Path) -> None:
+    def __init__(self, hidden: Mapping[Path, bool]) -> None:
         self._hidden = hidden
-        self._home = home
         self._shown: dict[Path, tuple[str, Path]] = {}
+        self._names: dict[Path, Path] = {}  # other names of shown places
+        entries = [entry for folder in LINKS for entry in Path(folder).iterdir()]
+        self._links = {link: link.readlink() for link in entries if link.is_symlink()}
         for place in map(Path, SYSTEM):
-            if not place.is_symlink():
+            if place not in self._links:
                 self.show(place, place)
 
     def show(self, source: Path, target: Path, *, writable: bool = False) -> None:
@@ -266,9 +270,18 @@ class View:
         if source.exists():
             self._shown[real(target)] = ("--bind" if writable else "--ro-bind", source)
 
+    def keep_name(self, place: Path) -> None:
+        """Let it be found by this name too, where that leads through links."""
+        target = real(place)
+        for link in (*self._links, *self._names):
+            if place.is_relative_to(link) and real(link) / place.relative_to(link) == target:
+                return
+        if place != target:
+            self._names[place] = target
+
     def arguments(self) -> list[str]:
         """Parents before what is in them, so that nothing covers a deeper place."""
-        arguments = [*self._links(), "--dev", "/dev", "--proc", "/proc", *SETTLED]
+        arguments = [*symlinks(self._links), "--dev", "/dev", "--proc", "/proc", *SETTLED]
         sealed = ["--remount-ro", "/"]
         for target in sorted({*self._hidden, *self._shown}, key=lambda path: len(path.parts)):
             if target in self._shown:
@@ -284,14 +297,11 @@ class View:
                     sealed += ["--remount-ro", str(target)]
             else:
                 arguments += ["--ro-bind", "/dev/null", str(target)]
-        return [*arguments, *sealed]
+        return [*arguments, *symlinks(self._names), *sealed]
 
-    def _links(self) -> list[str]:
-        entries = [entry for folder in LINKS for entry in Path(folder).iterdir()]
-        found = {entry: str(entry.readlink()) for entry in entries if entry.is_symlink()}
-        if self._home != real(self._home) and self._home not in found:
-            found[self._home] = str(real(self._home))
-        return [part for link, target in found.items() for part in ("--symlink", target, str(link))]
+
+def symlinks(links: Mapping[Path, Path]) -> list[str]:
+    return [part for link, to in links.items() for part in ("--symlink", str(to), str(link))]
 
 
 @functools.cache

@@ -57,6 +57,22 @@ async def test_caches_are_kept_for_the_project_alone(here: Lab) -> None:
 
 
 @needs_bwrap
+async def test_places_keep_the_names_that_lead_to_them_through_links(
+    here: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A home, or Gofer's, on another disk."""
+    for name in ("owner", "gofer"):
+        (tmp_path / f"other-{name}").symlink_to(tmp_path / name)
+    monkeypatch.setenv("HOME", str(tmp_path / "other-owner"))
+    tree = tmp_path / "other-gofer" / here.workspace.path.relative_to(here.home)
+    there = replace(here.workspace, path=tree)
+    command = "echo kept > ~/.npm/x; echo made > made; pwd; echo $HOME; cat $HOME/.npm/x"
+    printed = (await here.runner().execute(command, there)).tail
+    assert printed.splitlines() == [str(tree), str(tmp_path / "other-owner"), "kept"]
+    assert (here.workspace.path / "made").read_text() == "made\n"
+
+
+@needs_bwrap
 async def test_tools_are_found(here: Lab) -> None:
     printed = await attempt(here, "python3 -c 'import json; print(1+1)'; git --version; node -v")
     assert "2\n" in printed
