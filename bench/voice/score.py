@@ -162,7 +162,12 @@ def main() -> None:
     ours = asyncio.run(by_gofer(options.model, notes, words))
     if options.show:
         show(notes, ours)
-    print_table({"raw": measures(notes, raw), "Gofer": measures(notes, ours)})
+    columns = {"raw": measures(notes, raw), "Gofer": measures(notes, ours)}
+    spoken = sorted({note.language for note in notes})
+    for language in spoken if len(spoken) > 1 else ():
+        part = [note for note in notes if note.language == language]
+        columns[f"Gofer, {language}"] = measures(part, ours)
+    print_table(columns)
 
 
 if __name__ == "__main__":
