@@ -9,7 +9,7 @@ import pytest
 
 from git_ops.repositories import Repositories
 from tests.fakes.checkout import Checkout
-from tests.unit.git_crowd import (
+from tests.unit.git_room.crowd import (
     STEPS,
     check,
     crash_everywhere,
