@@ -188,8 +188,11 @@ class Life:
         wait_s, gathering = patience_s, patience_s != 0
         with suppress(TimeoutError):
             while len(batches) < STORED_TOGETHER:
-                async with asyncio.timeout(wait_s):
-                    item = await self._reports.get()
+                if self._reports.empty():
+                    async with asyncio.timeout(wait_s):
+                        item = await self._reports.get()
+                else:
+                    item = self._reports.get_nowait()
                 if isinstance(item, Exception):
                     if not batches:
                         raise item
