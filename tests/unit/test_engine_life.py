@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from core.engine import turns
+from core.engine import scheduler, turns
 from core.errors import Refused, UserError
+from core.health import Room, look
 from core.model import (
     CheckResult,
     Command,
@@ -239,6 +241,25 @@ async def test_no_work_is_taken_when_the_disk_is_short(tmp_path: Path) -> None:
     assert not health["ok"]
     assert not health["accepting"]
     await hall.close()
+
+
+async def test_what_waits_for_room_goes_on_by_itself(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "LOOK_AGAIN_S", 0.05)
+    plenty = look(hall.home)
+    short = replace(plenty, memory_free=-1)
+    looked = 0
+
+    def first_short_then_plenty(folder: Path) -> Room:
+        nonlocal looked
+        looked += 1
+        return short if looked < 4 else plenty
+
+    monkeypatch.setattr(scheduler, "look", first_short_then_plenty)
+    task = await submit(hall)
+    assert (await hall.until(task.id, *ENDED)).status is Status.COMPLETED
+    assert looked >= 4
 
 
 async def test_concurrency_is_limited_per_project(tmp_path: Path) -> None:
