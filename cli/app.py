@@ -148,6 +148,7 @@ def make_hearing(settings: Settings, repositories: Repositories) -> Transcriber:
 @asynccontextmanager
 async def open_hearing(settings: Settings) -> AsyncIterator[Transcriber]:
     """Hearing alone, for a command that needs no hub."""
+    make_private(settings.home)  # the model is kept in it
     hearing = make_hearing(settings, Repositories(settings.home))
     try:
         yield hearing

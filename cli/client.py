@@ -20,7 +20,8 @@ class Hub:
         self._http = http
 
     def call(self, name: str, **arguments: Any) -> Any:
-        """The JSON answer of one of `cli.hub.CALLS`. Raises UserError when it refuses."""
+        """The JSON answer of one of `cli.hub.CALLS`. Raises UserError when it refuses,
+        GoferError when it fails."""
         with _reachable():
             return _checked(self._http.post(f"/call/{name}", json=arguments))
 
@@ -64,7 +65,8 @@ def _checked(answer: httpx.Response) -> Any:
     if answer.is_success:
         return answer.json()
     try:
-        message = answer.json()["error"]["message"]
+        error = answer.json()["error"]
+        message, refused = error["message"], error["refused"]
     except (ValueError, KeyError, TypeError):
         raise GoferError(f"The hub failed ({answer.status_code}); its log says why.") from None
-    raise UserError(message)
+    raise UserError(message) if refused else GoferError(message)

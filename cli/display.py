@@ -10,6 +10,7 @@ import click
 
 Json = Mapping[str, Any]
 
+BELOW = "\n" + 10 * " "  # so that nothing an agent says looks like an event of its own
 _COLOURS = {"COMPLETED": "green", "FAILED": "red", "CANCELLED": "yellow", "WAITING": "magenta"}
 _DIFF_COLOURS = (("+++", None), ("---", None), ("@@", "cyan"), ("+", "green"), ("-", "red"))
 
@@ -70,7 +71,8 @@ def _question(task: Json) -> Iterator[str]:
 def review_lines(review: Json) -> Iterator[str]:
     for change in review["files"]:
         counts = "binary" if change["added"] is None else f"+{change['added']} −{change['removed']}"
-        yield f"  {change['status']:<9} {change['path']}  {counts}"
+        path = change["path"].replace("\n", "�").replace("\t", "�")
+        yield f"  {change['status']:<9} {path}  {counts}"
     if review["files"]:
         yield f"{len(review['files'])} changed, +{review['added']} −{review['removed']}"
     if review["check"]:
@@ -124,10 +126,10 @@ def _coloured(row: str) -> str:
 
 
 def event(entry: Json) -> str | None:
-    """One line (or a few) for an event; None for those a person need not see."""
+    """One line for an event, further ones indented; None for those a person need not see."""
     payload = plain(entry["payload"])
     words = _event_words(payload.get("kind", ""), payload)
-    return f"{entry['at'][11:19]}  {words}" if words else None
+    return f"{entry['at'][11:19]}  {words.replace(chr(10), BELOW)}" if words else None
 
 
 _WORDS = {

@@ -1,7 +1,8 @@
 """`gofer doctor`: looks at everything Gofer needs, really, and names the remedy of each failure.
 
-Needs no hub and changes nothing. A *failed* finding keeps Gofer from working; a *warning* switches
-one part of it off. Exits 1 when something failed.
+Needs no hub and changes nothing: the sandbox is tried in a folder that goes again. A *failed*
+finding keeps Gofer from working; a *warning* switches one part of it off. Exits 1 when something
+failed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import asyncio
 import shlex
 import shutil
 import socket
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,8 +110,9 @@ async def _git(settings: Settings) -> AsyncIterator[Finding]:
 async def _agents(settings: Settings) -> AsyncIterator[Finding]:
     from cli.app import make_agents
 
-    agents = make_agents(settings)
-    box = await agents.sandbox()
+    with _home_or_passing(settings) as tried_in:
+        agents = make_agents(tried_in)
+        box, infos = await agents.sandbox(), await agents.available()
     if box.working:
         yield Finding("sandbox", WARNING if box.gap else OK, box.kind, box.gap)
     else:
@@ -118,7 +122,6 @@ async def _agents(settings: Settings) -> AsyncIterator[Finding]:
             "switched off: agents can reach all that you can" if box.choice == "off" else "none",
             box.problem,
         )
-    infos = await agents.available()
     for info in infos:
         if not info.installed and info.name != settings.default_agent:
             continue
@@ -143,6 +146,18 @@ async def _agents(settings: Settings) -> AsyncIterator[Finding]:
             "unknown",
             f"Set GOFER_DEFAULT_AGENT to one of {names}, or describe it in GOFER_AGENTS.",
         )
+
+
+@contextmanager
+def _home_or_passing(settings: Settings) -> Iterator[Settings]:
+    """Where the sandbox is tried: at home, and before there is one in a folder that goes again."""
+    if settings.home.is_dir():
+        yield settings
+        return
+    with tempfile.TemporaryDirectory(prefix="gofer-doctor-") as folder:
+        passing = settings.model_copy(update={"home": Path(folder)})
+        yield passing
+        shutil.rmtree(passing.runtime, ignore_errors=True)
 
 
 def described_version(info: AgentInfo) -> str:

@@ -2,7 +2,8 @@
 
 Owns the list of calls (`CALLS`), each a thin reading of JSON around one method of the engine, and
 the stream of events. Every answer is the JSON of `core.wire`; a refusal is
-`{"error": {"kind", "message"}}` with the kinds of `core.errors`. `cli/client.py` is the other end.
+`{"error": {"kind", "message", "refused"}}` with the kinds of `core.errors`; one that is not
+`refused` failed. `cli/client.py` is the other end.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,41 +21,55 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from core.engine import Engine
-from core.errors import GoferError, MergeConflict, UserError
+from core.errors import AgentError, GoferError, MergeConflict, UserError
 from core.model import Decision, Mode, Status, Submission
 from core.projects import Projects
 from core.wire import event_json, task_json
 
 BY = "cli"
 
-Arguments = Mapping[str, Any]
+C = TypeVar("C", bound=StrEnum)
+
+
+class Arguments(dict[str, Any]):
+    """Of one call. What is missing or none of the choices is said in words."""
+
+    def __missing__(self, name: str) -> Any:
+        raise UserError(f"This call needs `{name}`.")
+
+    def choice(self, kinds: type[C], name: str) -> C:
+        given = self[name]
+        if given not in tuple(kinds):
+            raise UserError(f"`{name}` is one of {', '.join(kinds)}.")
+        return kinds(given)
+
+
 Call = Callable[[Engine, Arguments], Awaitable[Any]]
 
 
 async def _submit(engine: Engine, a: Arguments) -> Any:
-    mode = a.get("mode")
+    key = a.get("key")
     submission = Submission(
         instructions=a["instructions"],
         project=a.get("project"),
         agents=tuple(a.get("agents") or ()),
         template=a.get("template"),
         arguments=a.get("arguments") or {},
-        mode=Mode(mode) if mode else None,
+        mode=a.choice(Mode, "mode") if a.get("mode") else None,
         base=a.get("base"),
         include_uncommitted=bool(a.get("include_uncommitted")),
         after=a.get("after"),
         origin=BY,
-        key=a.get("key"),
+        key=f"{BY}:{key}" if key else None,
     )
     return [task_json(task) for task in await engine.submit(submission)]
 
 
 async def _tasks(engine: Engine, a: Arguments) -> Any:
-    status = a.get("status")
     found = await engine.tasks(
         limit=a.get("limit", 50),
         before=a.get("before"),
-        status=Status(status) if status else None,
+        status=a.choice(Status, "status") if a.get("status") else None,
         project=a.get("project"),
     )
     return [task_json(task) for task in found]
@@ -85,7 +101,7 @@ async def _answer(engine: Engine, a: Arguments) -> Any:
     answered = await engine.answer(
         a["task"],
         a["request"],
-        Decision(a["decision"]),
+        a.choice(Decision, "decision"),
         by=BY,
         text=a.get("text") or "",
         grant=a.get("grant", "once"),
@@ -244,11 +260,11 @@ async def _arguments(request: Request) -> Arguments:
         raise UserError("A call takes its arguments as JSON.") from None
     if not isinstance(arguments, dict):
         raise UserError("A call takes its arguments as one JSON object.")
-    return arguments
+    return Arguments(arguments)
 
 
 def _number(text: str) -> int:
-    if not text.isdigit():
+    if not text.isdecimal():
         raise UserError(f"`since` is the number of an event, and {text} is none.")
     return int(text)
 
@@ -257,7 +273,7 @@ def _placed(projects: Projects, arguments: Arguments) -> Arguments:
     """Where no project is named, the folder that the command was typed in decides."""
     cwd = arguments.get("cwd")
     project = projects.find(arguments.get("project"), cwd=Path(cwd) if cwd else None)
-    return {**arguments, "project": project.name}
+    return Arguments(arguments, project=project.name)
 
 
 async def _lines(engine: Engine, task_id: str | None, since: int) -> AsyncIterator[str]:
@@ -270,5 +286,7 @@ async def _error(request: Request, error: Exception) -> Response:
     message = str(error)
     if isinstance(error, MergeConflict):
         message += " `gofer resolve` has the agent resolve it."
-    refusal = {"kind": type(error).__name__, "message": message}
-    return JSONResponse({"error": refusal}, status_code=400)
+    # without its agent a task is not begun, and a conflict leaves all as it was
+    refused = isinstance(error, UserError | AgentError | MergeConflict)
+    said = {"kind": type(error).__name__, "message": message, "refused": refused}
+    return JSONResponse({"error": said}, status_code=400)

@@ -32,19 +32,21 @@ class _Server(uvicorn.Server):
 
 def bind_port(host: str, port: int) -> socket.socket:
     """Raises UserError when the port is taken or the address is not this machine's."""
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    listening = socket.socket(family, kind, protocol)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening: socket.socket | None = None
     try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
         listening.listen(BACKLOG)
     except OSError as error:
-        listening.close()
+        if listening is not None:
+            listening.close()
         raise UserError(
             f"The MCP server cannot listen on {host}:{port} ({error.strerror}). "
-            "Choose another GOFER_MCP_PORT, or stop the program that has it."
+            "Choose another GOFER_MCP_PORT or GOFER_MCP_HOST, or stop the program that has it."
         ) from None
     return listening
 

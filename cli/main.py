@@ -107,7 +107,7 @@ def _line(error: click.ClickException) -> str:
 
 def main() -> None:
     """Run the command line; the only place where errors become lines and exit codes."""
-    from core.errors import GoferError, UserError
+    from core.errors import GoferError, NotInstalled, UserError
 
     try:
         code = gofer.main(prog_name="gofer", standalone_mode=False)
@@ -121,7 +121,7 @@ def main() -> None:
         code = INTERRUPTED
     except GoferError as error:
         click.echo(f"gofer: {error}", err=True)
-        code = REFUSED if isinstance(error, UserError) else FAILED
+        code = REFUSED if isinstance(error, UserError | NotInstalled) else FAILED
     except BrokenPipeError:  # `gofer logs ID | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0

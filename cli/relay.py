@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import sys
 import threading
+from contextlib import suppress
 from typing import BinaryIO
 
 import click
@@ -36,14 +37,17 @@ def mcp(ctx: click.Context) -> None:
         threading.Thread(target=_send, args=(sys.stdin.buffer, hub, said_all), daemon=True).start()
         _receive(hub, sys.stdout.buffer)
         if not said_all.is_set():
-            raise GoferError("The hub ended. Start it again with `gofer up`.")
+            raise GoferError(
+                "The hub ended the session, and its log says why; if it is gone: `gofer up`."
+            )
 
 
 def _send(client: BinaryIO, hub: socket.socket, said_all: threading.Event) -> None:
-    while chunk := client.read1(CHUNK):  # type: ignore[attr-defined]  # BufferedReader has it
-        hub.sendall(chunk)
-    said_all.set()
-    hub.shutdown(socket.SHUT_WR)
+    with suppress(OSError):  # the hub is gone; the receiving side says so
+        while chunk := client.read1(CHUNK):  # type: ignore[attr-defined]  # BufferedReader has it
+            hub.sendall(chunk)
+        said_all.set()
+        hub.shutdown(socket.SHUT_WR)
 
 
 def _receive(hub: socket.socket, client: BinaryIO) -> None:

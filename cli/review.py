@@ -100,7 +100,8 @@ def pr(ctx: click.Context, task: str, yes: bool, head: str | None, as_json: bool
         seen = _head(hub, task, head)
         if not yes:
             click.echo(hub.call("pull_request_plan", task=task), err=as_json)
-            click.confirm("Go on?", abort=True, err=as_json)
+            if not click.confirm("Go on?", err=as_json):
+                raise UserError("Nothing was pushed.")
         _done(hub.call("open_pull_request", task=task, head=seen), as_json)
 
 

@@ -7,6 +7,7 @@ reported all at once by `load`. Each setting is documented once, in `.env.exampl
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tempfile
 from contextlib import suppress
@@ -70,11 +71,19 @@ class Settings(BaseSettings):
     keep_tasks_days: float = Field(365, ge=0)
     _file: Path | None = PrivateAttr(None)  # that these were read from
 
-    @field_validator("allowed_users", "mcp_allowed_hosts", "notify_urls", mode="before")
+    @field_validator("allowed_users", "mcp_allowed_hosts", mode="before")
     @classmethod
     def _split_list(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part for part in value.replace(",", " ").split() if part)
+        return value
+
+    @field_validator("notify_urls", mode="before")
+    @classmethod
+    def _split_urls(cls, value: object) -> object:
+        """A comma inside a URL is its own: some name several people."""
+        if isinstance(value, str):
+            return tuple(part for part in re.split(r",*\s+,*|,(?=[\w+.-]+://)|,+$", value) if part)
         return value
 
     @field_validator("projects", mode="before")

@@ -9,6 +9,7 @@ up, never trusted.
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -114,8 +115,10 @@ class Projects:
         if here is not None and (here in entries or not settings):
             raise UserError(f"{path} is already there, as project {here}{self._settings_of(here)}.")
         name = here or path.name
-        if here is None and (name in entries or any(project.name == name for project in projects)):
-            name = _longer(path)
+        if here is None:
+            taken = {project.name for project in projects} | set(entries)
+            longer = (_by_parents(path, depth) for depth in range(1, len(path.parts)))
+            name = next((name for name in longer if name not in taken), str(path))
         self._append(name, {"path": str(path), **(settings or {})})
         return self.find(name)
 
@@ -128,6 +131,7 @@ class Projects:
             f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()
         ]
         self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # one write, so that a crash leaves all of it or nothing
         with self.file.open("a", encoding="utf-8") as file:
             file.write(f"\n[projects.{json.dumps(name)}]\n" + "\n".join(lines) + "\n")
 
@@ -142,12 +146,14 @@ class Projects:
             return {}
         except (OSError, ValueError) as error:
             raise UserError(f"{self.file} cannot be read: {error}.") from None
+        if not isinstance(tables, dict):
+            raise UserError(f"{self.file} needs tables like [projects.app], not `projects = …`.")
         return {name: _entry(self.file, name, table) for name, table in tables.items()}
 
 
 def is_repository(path: Path) -> bool:
     """Whether this is the top of a work tree. Looks only; git itself is not asked."""
-    return (path / ".git").exists()
+    return os.path.exists(path / ".git")  # noqa: PTH110 - False also where one may not look
 
 
 def _repositories(folder: Path) -> Sequence[Path]:
@@ -193,17 +199,22 @@ def _name(paths: Sequence[Path], entries: Mapping[str, _Entry]) -> dict[str, Pat
         entry.path.expanduser().resolve(): name for name, entry in entries.items() if entry.path
     }
     paths = tuple(dict.fromkeys(paths))
-    counts = Counter(path.name for path in paths if path not in given)
-    taken = set(given.values())
-    named: dict[str, Path] = {}
-    for path in paths:
-        short = counts[path.name] == 1 and path.name not in taken
-        named[given.get(path) or (path.name if short else _longer(path))] = path
-    return named
+    named = {given[path]: path for path in paths if path in given}
+    left = [path for path in paths if path not in given]
+    for depth in range(1, max((len(path.parts) for path in left), default=0)):
+        counts = Counter(_by_parents(path, depth) for path in left)
+        named |= {
+            name: path
+            for path in left
+            if counts[name := _by_parents(path, depth)] == 1 and name not in named
+        }
+        left = [path for path in left if named.get(_by_parents(path, depth)) != path]
+    return named | {str(path): path for path in left}
 
 
-def _longer(path: Path) -> str:
-    return f"{path.parent.name}-{path.name}"
+def _by_parents(path: Path, depth: int) -> str:
+    """The folder's name, behind those of its nearest parents when it is to be longer."""
+    return "-".join(path.parts[1:][-depth:])
 
 
 def _project(name: str, path: Path, entry: _Entry) -> Project:

@@ -19,7 +19,7 @@ from mcp.server.stdio import stdio_server
 
 log = logging.getLogger(__name__)
 
-LONGEST_LINE = 4 * 1024 * 1024  # as much as the HTTP side takes
+LONGEST_LINE = 32 * 1024 * 1024  # what is too long for a task is refused in words, far below
 
 
 class _Input:
@@ -27,9 +27,13 @@ class _Input:
         self._reader = reader
 
     async def __aiter__(self) -> AsyncIterator[str]:
-        with suppress(ConnectionError, ValueError):  # gone, or a line over the limit: the end
+        try:
             while line := await self._reader.readline():
                 yield line.decode("utf-8", "replace")
+        except ConnectionError:
+            return  # the client left
+        except ValueError:
+            log.warning("an MCP session ends: a line of it is longer than %d bytes", LONGEST_LINE)
 
 
 class _Output:

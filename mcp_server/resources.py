@@ -26,6 +26,7 @@ from core.redact import redact
 from core.wire import task_json
 
 JSON = "application/json"
+ALL = 1_000_000  # events of a task
 
 
 def add_resources(server: MCPServer[Any], engine: Engine) -> None:
@@ -41,7 +42,7 @@ def add_resources(server: MCPServer[Any], engine: Engine) -> None:
     async def output(task_id: str) -> str:
         """What the agent said and did, in order."""
         try:
-            return output_text(await engine.events(task_id))
+            return output_text(await engine.events(task_id, limit=ALL))
         except GoferError as error:
             raise _explained(error) from error
 

@@ -22,6 +22,7 @@ from core.errors import GoferError
 from core.model import ENDED, Decision, Event, EventType, Status, Submission
 from core.redact import redact
 from core.wire import event_json, task_json
+from mcp_server.resources import ALL
 
 BY = "mcp"
 LONGEST_WAIT_S = 50.0  # some clients cut a call at 60
@@ -36,6 +37,7 @@ READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 CHANGES = ToolAnnotations(read_only_hint=False, destructive_hint=False)
 DESTROYS = ToolAnnotations(read_only_hint=False, destructive_hint=True)
 
+Value = str | int | float
 TaskId = Annotated[str, Field(description="The task's id, or its first four characters or more")]
 Head = Annotated[str, Field(description="The task's `head` as you last saw it")]
 
@@ -77,7 +79,7 @@ def _tasks(engine: Engine) -> Tools:
         agent: Annotated[str | None, Field(description="claude, codex, gemini, …")] = None,
         template: Annotated[str | None, Field(description="A prompt's name, e.g. bug_fix")] = None,
         arguments: Annotated[
-            Mapping[str, str | list[str]] | None, Field(description="The template's arguments")
+            Mapping[str, Value | list[Value]] | None, Field(description="The template's arguments")
         ] = None,
         key: Annotated[
             str | None, Field(description="Sent again, the same key gives the same task again")
@@ -91,7 +93,7 @@ def _tasks(engine: Engine) -> Tools:
             template=template,
             arguments=arguments or {},
             origin=BY,
-            key=key,
+            key=f"{BY}:{key}" if key else None,
         )
         return task_json((await engine.submit(submission))[0])
 
@@ -121,7 +123,8 @@ def _watching(engine: Engine) -> Tools:
     ) -> Json:
         """Wait until the task ends or asks something, at most 50 s; then call again.
 
-        Answers with the task, the events behind since_seq, and `last_seq` for the next call.
+        Answers with the task, the newest events behind since_seq (older ones are only counted, as
+        `left_out`), and `last_seq` for the next call.
         """
         wait = _Wait(engine, ctx, since_seq)
         await wait.until_it_matters(task_id, timeout_s)
@@ -129,6 +132,7 @@ def _watching(engine: Engine) -> Tools:
         return {
             "task": task_json(task),
             "events": [event_json(event) for event in wait.seen[-MOST_EVENTS:]],
+            "left_out": max(len(wait.seen) - MOST_EVENTS, 0),
             "last_seq": wait.last_seq,
             "settled": task.status in ENDED or task.question is not None,
         }
@@ -153,7 +157,7 @@ class _Wait:
     async def until_it_matters(self, task_id: str, timeout_s: float) -> None:
         task = await self._engine.task(task_id)
         if task.status in ENDED or task.question is not None:
-            for event in await self._engine.events(task.id, since=self.last_seq):
+            for event in await self._engine.events(task.id, since=self.last_seq, limit=ALL):
                 self._note(event)
             return
         heart = asyncio.create_task(self._beat())

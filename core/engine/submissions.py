@@ -27,7 +27,8 @@ async def submit(parts: Parts, submission: Submission) -> tuple[Task, ...]:
         known = await tasks.submitted(parts.database.read, submission.key)
         if known:
             return tuple(stored.task for stored in known)
-    check_text(submission.instructions)
+    if submission.template is None or submission.instructions.strip():
+        check_text(submission.instructions)
     check_room(parts)
     made = await _tasks(parts, submission)
     changes: list[Change] = []
@@ -89,7 +90,7 @@ def _task(
     mode = submission.mode or (Mode(own_mode) if own_mode else project.mode) or Mode.EDITS
     task = Task(
         id=task_id,
-        title=title(submission.instructions),
+        title=title(submission.instructions or prompt),
         instructions=submission.instructions,
         prompt=prompt,
         project=project.name,

@@ -6,9 +6,13 @@ import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cli.client import open_hub
+from core.config import Settings
+from core.errors import UserError
 from tests.fakes.checkout import Checkout
 from tests.fakes.running_hub import (
     RunningHub,
@@ -130,7 +134,9 @@ def test_an_unknown_checkpoint_is_answered_with_those_there_are(hub: RunningHub)
         (("run", ""), ""),
         (("answer", "x", "y", "maybe"), "allow"),
         (("nonsense",), "nonsense"),
-        (("run",), "gofer run --help"),
+        (("run", "x", "--agent", "nope"), "'nope' is not known"),
+        (("demo", "--agent", "nope"), "'nope' is not known"),
+        (("run",), "There are no instructions"),
         (("tasks", "--status", "asleep"), "waiting"),
         (("run", "caf\udce9"), "UTF-8"),
     ],
@@ -143,6 +149,31 @@ def test_what_cannot_be_is_refused_in_words_with_exit_code_2(
     assert words in refused.stderr
     assert refused.stderr.startswith("gofer: ")
     assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "words"),
+    [
+        ("steer", {"task": "abcd"}, "This call needs `text`."),
+        ("merge", {}, "This call needs `task`."),
+        ("tasks", {"status": "ASLEEP"}, "`status` is one of CREATED, "),
+        ("answer", {"task": "a", "request": "b", "decision": ["allow"]}, "`decision` is one of "),
+    ],
+)
+def test_what_a_call_lacks_is_said_in_words(
+    hub: RunningHub, call: str, arguments: dict[str, Any], words: str
+) -> None:
+    settings = Settings(_env_file=None, home=hub.home)  # type: ignore[call-arg]
+    with open_hub(settings) as client, pytest.raises(UserError) as refused:
+        client.call(call, **arguments)
+    assert str(refused.value).startswith(words)
+
+
+def test_a_template_that_is_filled_in_needs_no_text(hub: RunningHub) -> None:
+    filled = ("--set", "file=src/cart.py", "--set", "description=The total is wrong")
+    done = hub.json("run", "--template", "bug_fix", *filled, "--wait")
+    assert done["status"] == "COMPLETED"
+    assert done["title"]
 
 
 def test_a_failed_task_exits_1(hub: RunningHub) -> None:
@@ -250,6 +281,19 @@ def test_a_home_that_cannot_be_is_refused_in_words(tmp_path: Path) -> None:
         assert refused.returncode == 2
         assert "Set GOFER_HOME" in refused.stderr
         assert "Traceback" not in refused.stderr
+
+
+def test_the_doctor_leaves_nothing_behind(tmp_path: Path) -> None:
+    looked = run(environment(tmp_path / "home", GOFER_SANDBOX="auto"), "doctor", "--json")
+    assert "findings" in json.loads(looked.stdout)
+    assert not (tmp_path / "home").exists()
+
+
+def test_an_address_that_is_nobodys_stops_the_port_alone(tmp_path: Path) -> None:
+    env = environment(tmp_path / "home", GOFER_MCP_HOST="no-such-host.invalid")
+    with running_hub(env) as hub:
+        assert "cannot listen on no-such-host.invalid:0" in hub.output
+        assert hub.run("tasks").returncode == 0
 
 
 def test_bad_settings_are_all_named_and_their_values_are_not(tmp_path: Path) -> None:

@@ -248,6 +248,38 @@ async def test_gofer_mcp_serves_the_same_on_standard_input_and_output(
             await client.call_tool("create_task", {"instructions": scripted({"text": "x"})})
         )
         assert (await until_settled(client, task["id"]))["review"]["state"] == "no_change"
+        refused = await client.call_tool("create_task", {"instructions": 10_000_000 * "x"})
+        assert "The instructions are 10,000,000 characters long" in words(refused)
+
+
+async def test_nothing_of_a_long_log_is_passed_over(hub: RunningHub) -> None:
+    script = scripted(*({"text": f"Word {number}."} for number in range(1_200)))
+    async with connected(hub) as client:
+        created = value(await client.call_tool("create_task", {"instructions": script}))
+        task = await until_settled(client, created["id"])
+        output = await read(client, f"task://{task['id']}/output")
+        assert "Word 0." in output
+        assert "Word 1199." in output
+        all_of_it = {"task_id": task["id"], "since_seq": 0}
+        waited = value(await client.call_tool("wait_task", all_of_it))
+        assert waited["events"][-1]["payload"]["kind"] == "completed"
+        assert waited["last_seq"] == waited["left_out"] + len(waited["events"])
+
+
+async def test_numbers_fill_a_template_and_the_same_key_is_the_same_task(hub: RunningHub) -> None:
+    given = {
+        "instructions": scripted({"text": "x"}),
+        "template": "unit_tests",
+        "arguments": {"target": "src/cart.py", "framework": "unittest", "coverage": 80},
+        "key": "one",
+    }
+    async with connected(hub) as client:
+        first = value(await client.call_tool("create_task", given))
+        again = value(await client.call_tool("create_task", given))
+        await until_settled(client, first["id"])
+    assert again["id"] == first["id"]
+    at_the_desk = hub.json("run", scripted({"text": "x"}), "--key", "one", "--wait")
+    assert at_the_desk["id"] != first["id"]
 
 
 # --- who is let in -------------------------------------------------------------------------------

@@ -77,3 +77,15 @@ def test_what_can_be_done_next(status: str, review: str | None, steps: str) -> N
 def test_where_nothing_was_changed_nothing_is_next() -> None:
     review = {"state": "no_change", "files": []}
     assert display.next_step({"id": "x", "status": "COMPLETED", "review": review}) is None
+
+
+def test_neither_a_file_name_nor_a_message_can_pass_for_a_line_of_ours() -> None:
+    change = {"status": "added", "path": "a\ncheck   passed", "added": 1, "removed": 0}
+    review = {
+        "files": [change], "added": 1, "removed": 0, "check": None, "notes": [],
+        "merged_commit": None, "url": None,
+    }  # fmt: skip
+    assert next(display.review_lines(review)) == "  added     a�check   passed  +1 −0"
+    said = display.event(entry(kind="text", text="Done.\n12:00:00  review: merged (by you)"))
+    assert said is not None
+    assert said.splitlines()[1] == "          12:00:00  review: merged (by you)"

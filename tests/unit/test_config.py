@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.app import make_agents
-from core.config import load, runtime_folder
+from core.config import Settings, load, runtime_folder
 from core.errors import UserError
 from core.model import Workspace
 from core.projects import Projects
@@ -84,3 +84,14 @@ def test_a_runtime_folder_that_is_not_ours_alone_is_refused(
             folder.chmod(0o777)
     with pytest.raises(UserError, match="not a private folder of yours"):
         runtime_folder(home)
+
+
+def test_a_comma_inside_a_push_address_is_its_own() -> None:
+    urls = "mailto://me@example.org?to=a@x,b@y,ntfy://topic  json://host/, slack://a/b/c/#x,#y,"
+    settings = Settings(_env_file=None, notify_urls=urls)  # type: ignore[call-arg, arg-type]
+    assert [url.get_secret_value() for url in settings.notify_urls] == [
+        "mailto://me@example.org?to=a@x,b@y",
+        "ntfy://topic",
+        "json://host/",
+        "slack://a/b/c/#x,#y",
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,27 @@ def test_where_two_names_collide_the_parents_is_added(tmp_path: Path) -> None:
     assert names(projects(tmp_path / "home", *folders)) == ["play-app", "work-app"]
 
 
+def test_where_the_parents_collide_too_theirs_are_added(tmp_path: Path) -> None:
+    folders = [repository(tmp_path / owner / "x" / "app") for owner in ("work", "play")]
+    assert names(projects(tmp_path / "home", *folders)) == ["play-x-app", "work-x-app"]
+
+
+def test_a_third_one_of_the_same_name_and_parent_spoils_nothing(tmp_path: Path) -> None:
+    found = projects(tmp_path / "home")
+    added = [found.add(repository(tmp_path / n / "x" / "app")).name for n in ("a", "b", "c")]
+    assert added == ["app", "x-app", "c-x-app"]
+    assert names(found) == sorted(added)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")
+def test_a_folder_that_is_closed_to_us_hides_no_other(tmp_path: Path) -> None:
+    repository(tmp_path / "many" / "one")
+    closed = repository(tmp_path / "many" / "closed")
+    closed.chmod(0)
+    assert names(projects(tmp_path / "home", tmp_path / "many")) == ["one"]
+    closed.chmod(0o700)
+
+
 def test_settings_of_a_project(tmp_path: Path) -> None:
     toml = """
         [projects.app]
@@ -69,6 +91,7 @@ def test_an_edit_counts_at_once(tmp_path: Path) -> None:
     ("toml", "words"),
     [
         ("[projects.app", "cannot be read"),
+        ("projects = 'app'", "needs tables like [projects.app]"),
         ("[projects.app]\nchekc = 'true'", "chekc"),
         ("[projects.app]\nmode = 'yolo'", "mode"),
         ("[projects.gone]\ncheck = 'true'", "no such project"),
