@@ -225,7 +225,7 @@ def without_memory(prompt: str) -> str:
 
 def short_id(*parts: object) -> str:
     """A typeable request id, the same for the same parts."""
-    return sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:8]
+    return sha256("\0".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def within(path: str, root: Path) -> str:

@@ -119,6 +119,24 @@ def test_noise_breaks_no_driver(protocol: str, lines: list[bytes]) -> None:
         driver.sent(line)
 
 
+REQUESTS = {
+    "codex": {"method": "item/commandExecution/requestApproval", "params": {"itemId": "\ud800"}},
+    "acp": {"method": "session/request_permission", "params": {"toolCall": {"toolCallId": "x"}}},
+}
+
+
+@pytest.mark.parametrize("protocol", REQUESTS)
+def test_a_request_whose_id_is_no_valid_text_can_be_answered(protocol: str) -> None:
+    driver = make_driver(protocol)
+    driver.open()
+    request = {**REQUESTS[protocol], "id": "\ud800"}
+    assert all(storable(event) for event in driver.feed(json.dumps(request).encode()))
+    (request_id,) = driver.requests
+    driver.outgoing()
+    driver.answer(request_id, Decision.ALLOW)
+    assert b"\\ud800" in b"".join(driver.outgoing())
+
+
 def storable(event: AgentEvent) -> bool:
     """Every text in it is valid Unicode. (Raises where it is not.)"""
     json.dumps(asdict(event), ensure_ascii=False).encode()
