@@ -122,7 +122,7 @@ class Naming:
         else:
             last = self._end(start, taken, self._hard_ends if form else self._ends)
         words = self._plain(start, last)
-        if not words or words[0] in self._never_first:
+        if not words or self._mend(words)[0] in self._never_first:  # "a sink" may be async
             return None
         if called and self._words[place] == "name" and words[0] in self._predicates():
             return None  # "the component name is wrong"

@@ -69,7 +69,7 @@ UNLIKENESS = np.array([[unlikeness(one, other) for other in PHONEMES] for one in
 
 # `spelling→sounds`, tried in order at each place of a word; the first that fits is taken.
 _RULES = r"""
-^use→yuz ^uni→yuni ^u(?=[st]i)→yu ^usu→yuZu
+^de(?=[bcdfgklmnpqtv][aeiou])→dI ^use→yuz ^uni→yuni ^u(?=[st]i)→yu ^usu→yuZu
 tion(?=s?$)→S@n ssion→S@n sion→Z@n cian→S@n tious→S@s cious→S@s tial→S@l cial→S@l ture(?=s?$)→C@r
 ough→O augh→O igh→Y eigh→E ^wr→r ^kn→n ^gn→n ^ps→s mb$→m ^x→z x→ks ^wh→w wh→w
 tch→C ch→C sch→sk sh→S th→T ph→f ck→k dge→J gg→g gin$→gIn ^gi(?=[tfvg])→gI ng$→N ng(?=[sk])→N
@@ -111,13 +111,13 @@ _LETTERS = {
 _IRREGULAR = {
     "source": "sOrs", "slash": "slaS", "dot": "dAt", "one": "w@n", "two": "tu", "eight": "Et",
     "pie": "pY", "are": "Ar", "you": "yu", "why": "wY", "eye": "Y", "be": "bi", "me": "mi",
-    "he": "hi", "we": "wi", "the": "T@", "a": "@", "to": "tu", "do": "du", "who": "hu",
+    "he": "hi", "we": "wi", "the": "d@", "a": "@", "to": "tu", "do": "du", "who": "hu",
     "user": "yuz@r", "users": "yuz@rz", "config": "kanfIg", "cache": "kaS", "queue": "kyu",
     "query": "kwIri", "schema": "skim@", "schemas": "skim@z", "route": "rut", "routes": "ruts",
     "main": "mEn", "type": "tYp", "types": "tYps", "code": "kod", "sea": "si", "tea": "ti",
     "image": "ImIJ", "message": "mesIJ", "storage": "stOrIJ", "package": "pakIJ", "get": "get",
     "give": "gIv", "gear": "gIr", "target": "tArgIt", "widget": "wIJIt", "have": "hav",
-    "service": "s@rvIs", "async": "ESsINk", "height": "hYt", "sure": "SUr",
+    "service": "s@rvIs", "async": "EsINk", "height": "hYt", "sure": "SUr",
     "some": "s@m", "come": "k@m", "done": "d@n", "gone": "gAn", "live": "lIv", "move": "muv",
     "remove": "rImuv", "date": "dEt", "data": "dEt@", "database": "dEt@bEs", "base": "bEs",
     "id": "Id", "ids": "YdIz", "gui": "gui", "sequel": "sikw@l", "cue": "kyu",

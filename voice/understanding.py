@@ -97,7 +97,7 @@ def _edits(
     names = _apart(_apart(known, paths), [_of_match(match) for match in matches])
     spans = [(edit.first, edit.last, edit.text) for edit in names]
     naming = Naming(
-        tokens,
+        _with_verbs(tokens, speech),
         speech,
         _style_there(matches, vocabulary),
         file_form(vocabulary),
@@ -110,6 +110,15 @@ def _edits(
     verbs = [_Edit(v.first, v.last, v.word) for v in find_verbs(tokens, speech, starts)]
     names = _apart(list(_self_corrected(names, tokens, speech, vocabulary)), verbs)
     return _apart(names, list(_hesitations(tokens, speech)))
+
+
+def _with_verbs(tokens: Sequence[Token], speech: Language) -> Sequence[Token]:
+    """With the verb that was meant where another was heard: "ride a function parse rows"."""
+    meant = list(tokens)
+    for verb in find_verbs(tokens, speech, ()):
+        if verb.last == verb.first + 1:
+            meant[verb.first] = replace(tokens[verb.first], text=verb.word)
+    return meant
 
 
 def _style_there(matches: Sequence[Match], vocabulary: Vocabulary) -> str:

@@ -35,8 +35,9 @@ STUBS = {
     "go": "func {}() {{}}\n",
     "kt": "fun {}() {{}}\n",
     "rs": "fn {}() {{}}\n",
-    "rb": "def {}; end\n",
+    "rb": "class {}; end\n",
 }  # how a file defines a symbol
+RUBY = "def {}; end\n"
 STUB = "export function {}() {{}}\n"
 
 
@@ -62,7 +63,10 @@ class Sources:
     @staticmethod
     def _content(path: str, symbols: Sequence[str]) -> bytes:
         stub = STUBS.get(path.rpartition(".")[2], STUB)
-        return "".join(stub.format(symbol) for symbol in symbols).encode()
+        lines = (RUBY if path.endswith(".rb") and name.islower() else stub for name in symbols)
+        return "".join(
+            line.format(name) for line, name in zip(lines, symbols, strict=True)
+        ).encode()
 
 
 def raw_words(model: str, notes: Sequence[Note]) -> dict[str, tuple[str, float]]:
@@ -147,6 +151,7 @@ def main() -> None:
     parser.add_argument("--part", choices=("held-out", "tuning", "all"), default="held-out")
     parser.add_argument("--words", type=Path, help="file of raw words, made where missing")
     parser.add_argument("--show", action="store_true", help="print what went wrong")
+    parser.add_argument("--alone", action="store_true", help="without raw faster-whisper")
     parser.add_argument("--english", action="store_true", help="leave other languages out")
     options = parser.parse_args()
     options.model = str(models.find(options.model, Path()) or options.model)
@@ -157,12 +162,14 @@ def main() -> None:
         and (note.language == "en" or not options.english)
     ]
     words = remembered(options.words, options.model) if options.words else None
-    heard = words or raw_words(options.model, notes)
-    raw = {note.id: Result(*heard[note.id]) for note in notes}
+    heard = words or ({} if options.alone else raw_words(options.model, notes))
     ours = asyncio.run(by_gofer(options.model, notes, words))
     if options.show:
         show(notes, ours)
-    columns = {"raw": measures(notes, raw), "Gofer": measures(notes, ours)}
+    columns = {"Gofer": measures(notes, ours)}
+    if heard:
+        raw = {note.id: Result(*heard[note.id]) for note in notes}
+        columns = {"raw": measures(notes, raw), **columns}
     spoken = sorted({note.language for note in notes})
     for language in spoken if len(spoken) > 1 else ():
         part = [note for note in notes if note.language == language]
