@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import psutil
@@ -39,7 +40,7 @@ async def flood(folder: Path, size: int) -> None:
         transcript = ground.home / "runs" / task.runs[0].id / "transcript.jsonl"
         while (task := await engine.wait(task.id, timeout_s=0.5)).status not in ENDED:
             most["hub"] = max(most["hub"], us.memory_info().rss - before)
-            most["bridge"] = max(most["bridge"], *(rss(child) for child in us.children()), 0)
+            most["bridge"] = max(most["bridge"], bridge_memory(ground))
             if most["bridge"] and task.runs[0].position > size:
                 assert task.workspace is not None
                 await asyncio.to_thread((task.workspace.path / "seen").touch)
@@ -49,10 +50,14 @@ async def flood(folder: Path, size: int) -> None:
         assert max(most.values()) < MOST
 
 
-def rss(process: psutil.Process) -> int:
-    """Of a bridge; a program that is just being started from us still counts as ourselves."""
-    try:
-        is_bridge = any(word.endswith("bridge.py") for word in process.cmdline())
-        return process.memory_info().rss if is_bridge else 0
-    except psutil.NoSuchProcess:
-        return 0
+def bridge_memory(ground: Ground) -> int:
+    """Of the process that holds the agent, which is a shell with its home in its command."""
+    for process in psutil.process_iter(["cmdline"]):
+        if str(ground.home / "agent.sh") in (process.info["cmdline"] or ()):
+            with contextlib.suppress(psutil.Error):
+                return max(
+                    parent.memory_info().rss
+                    for parent in process.parents()
+                    if parent.cmdline()[-1].endswith("bridge.py")
+                )
+    return 0
