@@ -198,7 +198,7 @@ class Sandbox:
         """Hidden places, and whether what is written there (in memory) may stay for the run."""
         places = dict.fromkeys((*self._secrets(), *self._private()), False)
         places |= dict.fromkeys((*map(Path, SCRATCH), self._owner), True)
-        return {real(place): kept for place, kept in places.items() if place.exists()}
+        return {real(place): kept for place, kept in places.items() if toolchains.is_there(place)}
 
     def _secrets(self) -> tuple[Path, ...]:
         at, known = self._secret
@@ -267,7 +267,7 @@ class View:
 
     def show(self, source: Path, target: Path, *, writable: bool = False) -> None:
         """A later call for the same target stands in for an earlier one."""
-        if source.exists():
+        if toolchains.is_there(source):
             self._shown[real(target)] = ("--bind" if writable else "--ro-bind", source)
 
     def keep_name(self, place: Path) -> None:

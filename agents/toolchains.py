@@ -42,7 +42,7 @@ def find(
 
     def show(place: Path) -> None:
         top = place.parent == place.parent.parent
-        if place in found or place in ends or top or not concealed(place) or not place.exists():
+        if place in found or place in ends or top or not concealed(place) or not is_there(place):
             return
         found.add(place)
         for folder in (place, place / "bin"):
@@ -90,7 +90,7 @@ def prefix_of(folder: Path, home: Path) -> Path:
         return package
     prefix = folder.parent
     shared = prefix in (home, home / ".local") or prefix in home.parents
-    installed = any((prefix / sign).exists() for sign in PREFIX_SIGNS)
+    installed = any(is_there(prefix / sign) for sign in PREFIX_SIGNS)
     return prefix if folder.name in BIN and installed and not shared else folder
 
 
@@ -98,3 +98,11 @@ def package_of(place: Path) -> Path | None:
     if not place.is_relative_to(PACKAGES) or place == PACKAGES:
         return None
     return PACKAGES / place.relative_to(PACKAGES).parts[0]
+
+
+def is_there(place: Path) -> bool:
+    """False also for what we may not look at, as where a PATH names another user's folders."""
+    try:
+        return place.exists()
+    except PermissionError:
+        return False

@@ -246,6 +246,20 @@ def test_a_program_is_found_where_it_is_named_and_where_that_leads(tmp_path: Pat
     assert found == {tmp_path / "venv", tmp_path / "python"}
 
 
+def test_a_folder_that_we_may_not_look_into_is_no_tool(tmp_path: Path) -> None:
+    """As where the PATH is another user's still."""
+    closed = tmp_path / "another" / "bin"
+    closed.mkdir(parents=True)
+    closed.parent.chmod(0)
+    was = os.geteuid()
+    os.seteuid(65_534 if was == 0 else was)  # root may look everywhere
+    try:
+        assert toolchains.find(str(closed), [], [], tmp_path / "home", lambda place: True) == set()
+    finally:
+        os.seteuid(was)
+        closed.parent.chmod(0o700)
+
+
 # --- definitions ---------------------------------------------------------------------------------
 
 
