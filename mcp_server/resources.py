@@ -2,11 +2,13 @@
 
 Owns the resource addresses and who subscribed to which. Clients of the 2026-07-28 protocol listen
 on the bus; older ones subscribe with `resources/subscribe` and are told through their session.
-An update is only a cue to read again, so a lost one loses nothing.
+An update is only a cue to read again, so a lost one loses nothing. One that takes none of them
+holds up no other.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -27,6 +29,7 @@ from core.wire import task_json
 
 JSON = "application/json"
 ALL = 1_000_000  # events of a task
+PATIENCE_S = 2.0  # with a subscriber that does not take its update
 
 
 def add_resources(server: MCPServer[Any], engine: Engine) -> None:
@@ -141,7 +144,11 @@ class Subscriptions:
     async def _tell(self, uri: str) -> None:
         await self._bus.publish(ResourceUpdated(uri=uri))
         for connection in tuple(self._connections.get(uri, ())):
-            await connection.send_resource_updated(uri)  # a client that left is no error
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    await connection.send_resource_updated(uri)  # one that left is no error
+            except TimeoutError:  # it reads nothing any more, and others wait
+                self._forget(uri, connection)
 
 
 def changed_by(event: Event) -> Sequence[str]:

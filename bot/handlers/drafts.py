@@ -119,6 +119,7 @@ async def choose_template(desk: Desk, tap: Tap) -> str | None:
         return None
     heard = await desk.hearing.understand(draft.text, project=desk.project(draft.project))
     arguments = _known_arguments(desk, name, heard.intent.slots)
+    draft = await _tapped(desk, tap)  # as it is now: understanding takes a while
     await _ask(desk, replace(draft, template=name, arguments=arguments))
     return None
 

@@ -135,6 +135,10 @@ def _with_caption(heard: Heard, caption: str) -> Heard:
 
 
 async def unknown_command(desk: Desk, update: Update, _context: object) -> None:
+    message = update.effective_message
+    _, at, bot = (message.text or "").split()[0].partition("@") if message else ("", "", "")
+    if at and bot.casefold() != desk.bot.username.casefold():
+        return  # in a group, and meant for another bot
     await orders.say(desk, incoming(update), "I do not know that command; /help lists them.")
 
 

@@ -62,6 +62,24 @@ async def test_an_allowed_user_is_heard_in_a_group_too(bot_house: BotHouse) -> N
         assert task.origin == "telegram:-77"
 
 
+async def test_a_command_for_another_bot_of_a_group_is_not_answered(bot_house: BotHouse) -> None:
+    phone = Phone(bot_house.telegram, 4242, chat_id=-77)
+    async with bot_house.running() as hub:
+        await phone.writes("/help@some_other_bot")
+        await phone.handled(await phone.writes("/nonsense@some_other_bot"))
+        await until_handled(hub)
+        assert bot_house.telegram.chat(-77) == []
+        await phone.writes("/nonsense@gofer_test_bot")
+        await phone.sees("I do not know that command")
+
+
+async def test_a_result_follows_its_group_to_a_new_id(bot_house: BotHouse) -> None:
+    bot_house.telegram.migrated[-77] = -100077
+    async with bot_house.running() as hub:
+        await hub.engine.submit(Submission(script({"text": "Hello."}), origin="telegram:-77"))
+        await Phone(bot_house.telegram, 4242, chat_id=-100077).sees("💬 Answered", "Hello.")
+
+
 async def test_a_flood_delays_the_result_and_drops_nothing(bot_house: BotHouse) -> None:
     phone, telegram = bot_house.phone, bot_house.telegram
     async with bot_house.running():

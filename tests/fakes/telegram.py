@@ -85,6 +85,7 @@ class FakeTelegram:
         self.files: dict[str, bytes] = {}
         self.fetched: list[str] = []
         self.blocked: set[int] = set()
+        self.migrated: dict[int, int] = {}  # groups that became supergroups, with new ids
         self.down = False
         self.files_down = False
         self.token = TOKEN
@@ -207,6 +208,9 @@ class FakeTelegram:
     def _check_chat(self, method: str, chat: int | None) -> None:
         if chat in self.blocked:
             raise Refusal(403, "Forbidden: bot was blocked by the user")
+        if (to := self.migrated.get(chat or 0)) is not None:
+            why = "Bad Request: group chat was upgraded to a supergroup chat"
+            raise Refusal(400, why, migrate_to_chat_id=to)
         until, says = self._floods.get(chat or 0, (0.0, 0))
         if time.monotonic() < until:
             self.during_penalty.append(method)
