@@ -15,7 +15,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import cycle
@@ -34,7 +35,8 @@ READERS = 2
 PAGE = 512  # bytes: a commit writes whole the pages that it touched, and most touch a few rows
 CHECKPOINT = 16_000_000  # bytes of log: what is touched again and again is written back once
 
-_sync = getattr(os, "fdatasync", os.fsync)  # macOS has but the latter
+Sync = Callable[[], Awaitable[None]]
+_fdatasync = getattr(os, "fdatasync", os.fsync)  # macOS has but the latter
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,12 @@ class Database:
         path: Path,
         writer: aiosqlite.Connection,
         readers: Sequence[aiosqlite.Connection],
-        log: int,
+        sync: Sync,
         opened: AsyncExitStack,
     ) -> None:
         self.path = path
         self._writer = writer
-        self._log = log  # descriptor of the write-ahead log
+        self._sync = sync
         self._readers = cycle(readers)
         self._opened = opened
         self._turn = asyncio.Lock()  # fair: first come, first served
@@ -90,9 +92,7 @@ class Database:
                     f"The database {path} cannot be used: {error}. Put a backup in its place, "
                     "or move it away to start afresh."
                 ) from error
-            log = os.open(f"{path}-wal", os.O_RDONLY)
-            opened.callback(os.close, log)
-            return cls(path, writer, readers, log, opened.pop_all())
+            return cls(path, writer, readers, _sync_of(path, opened), opened.pop_all())
 
     async def close(self) -> None:
         """Waits for the open transactions."""
@@ -162,13 +162,25 @@ class Database:
                     await self._writer.execute("ROLLBACK")
                 raise
             if durable:
-                await asyncio.to_thread(_sync, self._log)
+                await self._sync()
 
 
 def _close_to_others(path: Path) -> None:
     """SQLite gives its other files the mode of this one."""
     path.touch(mode=0o600)
     path.chmod(0o600)
+
+
+def _sync_of(path: Path, opened: AsyncExitStack) -> Sync:
+    """What returns when the write-ahead log is on disk, in a thread that nobody else keeps busy."""
+    log = os.open(f"{path}-wal", os.O_RDONLY)
+    opened.callback(os.close, log)
+    thread = opened.enter_context(ThreadPoolExecutor(1, "fsync"))
+
+    async def sync() -> None:
+        await asyncio.get_running_loop().run_in_executor(thread, _fdatasync, log)
+
+    return sync
 
 
 async def _connect(path: Path, opened: AsyncExitStack, *pragmas: str) -> aiosqlite.Connection:

@@ -132,7 +132,7 @@ async def test_only_what_is_to_be_durable_waits_for_the_disk(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[int] = []
-    monkeypatch.setattr(database_module, "_sync", synced.append)
+    monkeypatch.setattr(database_module, "_fdatasync", synced.append)
 
     async def note(durable: bool) -> None:
         async with database.transaction(durable=durable) as tx:

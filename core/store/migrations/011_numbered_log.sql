@@ -20,6 +20,7 @@ INSERT INTO numbered_events
 DROP TABLE events;
 ALTER TABLE numbered_events RENAME TO events;
 CREATE INDEX events_errors ON events (id) WHERE type = 'error';
+UPDATE subscribers SET position = MIN(position, (SELECT COALESCE(MAX(id), 0) FROM events));
 
 CREATE TABLE numbered_runs (
     task       INTEGER NOT NULL REFERENCES tasks (number) ON DELETE CASCADE,
