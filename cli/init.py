@@ -6,6 +6,7 @@ were not asked for stay as they are. A later run offers the answers of the earli
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ USERS = "GOFER_ALLOWED_USERS"
 PROJECTS = "GOFER_PROJECTS"
 AGENT = "GOFER_DEFAULT_AGENT"
 NOTIFY = "GOFER_NOTIFY_URLS"
+AGENTS = "GOFER_AGENTS"  # not asked for
 
 
 @click.command()
@@ -49,9 +51,9 @@ def _ask(written: Mapping[str, str]) -> dict[str, str]:
     click.echo("\nWhere your projects are: git repositories, or folders of them, `:` between.")
     answers[PROJECTS] = _checked("Folders", written.get(PROJECTS, _here()), _folders)
     click.echo("\nThe coding agent that works when a project names none.")
-    answers[AGENT] = _text("Agent", written.get(AGENT, "claude"))
+    answers[AGENT] = _checked("Agent", written.get(AGENT, "claude"), _agent_of(written))
     click.echo("\nPush notifications: Apprise URLs, e.g. ntfy://a-topic-of-yours. May be empty.")
-    answers[NOTIFY] = _secret("Apprise URLs", written.get(NOTIFY, ""))
+    answers[NOTIFY] = _checked("Apprise URLs", written.get(NOTIFY, ""), _addresses, ask=_secret)
     return answers
 
 
@@ -90,9 +92,14 @@ def _secret(question: str, before: str) -> str:
     return answer.strip()
 
 
-def _checked(question: str, before: str, problem: Callable[[str], str | None]) -> str:
+def _checked(
+    question: str,
+    before: str,
+    problem: Callable[[str], str | None],
+    ask: Callable[[str, str], str] = _text,
+) -> str:
     while True:
-        answer = _text(question, before)
+        answer = ask(question, before)
         wrong = problem(answer)
         if not wrong:
             return answer
@@ -113,3 +120,28 @@ def _folders(answer: str) -> str | None:
         if not is_repository(folder) and not any(is_repository(p) for p in folder.iterdir()):
             return f"{folder} is not a git repository and holds none."
     return None
+
+
+def _agent_of(written: Mapping[str, str]) -> Callable[[str], str | None]:
+    """Tells whether an agent is known: a built-in one, or one of GOFER_AGENTS."""
+    from agents import catalogue
+
+    more = os.environ.get(AGENTS) or written.get(AGENTS)
+    known = catalogue.load(Path(more).expanduser() if more else None)
+
+    def problem(answer: str) -> str | None:
+        if answer in known:
+            return None
+        return f"There is no agent {answer}. There are: {', '.join(known)}."
+
+    return problem
+
+
+def _addresses(answer: str) -> str | None:
+    from pydantic import SecretStr
+
+    from core.notify import Pushes
+
+    urls = [SecretStr(part) for part in answer.replace(",", " ").split()]
+    problems = asyncio.run(Pushes(urls).problems())
+    return " ".join(problems) or None

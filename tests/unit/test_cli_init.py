@@ -45,7 +45,10 @@ def test_what_was_answered_is_what_the_settings_say(tmp_path: Path, home: Path) 
 
 
 def test_answers_that_cannot_be_are_asked_again(home: Path) -> None:
-    asked = init("", "me", "11", "/no/such/folder", "", "", "")
+    asked = init("", "me", "11", "/no/such/folder", "", "nobody", "codex", "foo://x", "")
+    assert "There is no agent nobody. There are: claude, codex" in asked.output
+    assert "Address 1 in GOFER_NOTIFY_URLS is none that Apprise understands" in asked.output
+    assert load().default_agent == "codex"
     assert "Not a numeric id: me" in asked.output
     assert "/no/such/folder is not a folder" in asked.output
     assert load().allowed_users == (11,)
