@@ -294,7 +294,7 @@ async def _port(settings: Settings) -> AsyncIterator[Finding]:
     from core.errors import UserError
     from mcp_server.auth import token_place
 
-    where = f"{settings.mcp_host}:{settings.mcp_port}"
+    where = settings.mcp_url(settings.mcp_port)
     if _hub_answers(settings.socket):
         yield Finding("hub", OK, "running")
         if not await _lets_in(where, settings):
@@ -308,7 +308,7 @@ async def _port(settings: Settings) -> AsyncIterator[Finding]:
         except UserError as error:
             yield Finding("mcp", FAILURE, f"{where} is not free", str(error))
             return
-    yield Finding("mcp", OK, f"http://{where}/mcp, token in {token_place(settings)}")
+    yield Finding("mcp", OK, f"{where}/mcp, token in {token_place(settings)}")
 
 
 def _hub_answers(path: Path) -> bool:
@@ -325,7 +325,7 @@ async def _lets_in(where: str, settings: Settings) -> bool:
     headers = {"Authorization": f"Bearer {token_of(settings)}"}
     try:
         async with httpx.AsyncClient(timeout=LOOPBACK_TIMEOUT_S, trust_env=False) as http:
-            return (await http.get(f"http://{where}/metrics", headers=headers)).is_success
+            return (await http.get(f"{where}/metrics", headers=headers)).is_success
     except httpx.HTTPError:
         return False
 

@@ -129,7 +129,7 @@ async def _mcp_http(house: House, server: MCPServer[Any]) -> AsyncIterator[str]:
     listening = bind_port(settings.mcp_host, settings.mcp_port)
     port = listening.getsockname()[1]
     async with serving(app, listening):
-        yield f"http://{settings.mcp_host}:{port}/mcp, token in {token_place(settings)}"
+        yield f"{settings.mcp_url(port)}/mcp, token in {token_place(settings)}"
 
 
 @asynccontextmanager

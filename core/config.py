@@ -120,6 +120,10 @@ class Settings(BaseSettings):
         """Where the running hub listens for `gofer …` commands."""
         return self.runtime / "hub.sock"
 
+    def mcp_url(self, port: int) -> str:
+        host = f"[{self.mcp_host}]" if ":" in self.mcp_host else self.mcp_host
+        return f"http://{host}:{port}"
+
     @property
     def mcp_socket(self) -> Path:
         """Where it listens for `gofer mcp`."""

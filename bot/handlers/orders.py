@@ -50,7 +50,8 @@ async def answer(desk: Desk, sent: Incoming, task_id: str, request_id: str, word
     question = task.question
     if question is None or question.request_id != request_id:
         raise Refused("That question is no longer open.")
-    if question.kind is not None and words.casefold().split(maxsplit=1)[0].strip(",.!") in YES:
+    first = words.casefold().partition(" ")[0].strip(",.!")
+    if question.kind is not None and first in YES:
         raise Refused("Words alone allow nothing: tap ✅ Allow, or reply why not.")
     decision = Decision.ALLOW if question.kind is None else Decision.DENY
     await desk.engine.answer(task_id, request_id, decision, by=sent.by, text=words)

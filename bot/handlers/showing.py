@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from bot.cards import Card, note
@@ -46,7 +47,8 @@ async def send_answer(desk: Desk, chat_id: int, task: Task, *, key: str) -> None
     """The agent's last message, whole."""
     text = task.answer or ""
     file = (f"{task.id}.md", redact(text))
-    await _send_long(desk, chat_id, task, markdown(text), file, key=key)
+    shown = await asyncio.to_thread(markdown, text)  # some texts take seconds to be read
+    await _send_long(desk, chat_id, task, shown, file, key=key)
 
 
 async def _send_long(

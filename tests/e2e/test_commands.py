@@ -198,7 +198,7 @@ def test_a_taken_port_stops_the_port_alone(
     with running_hub(env) as other:
         assert "GOFER_MCP_PORT" in other.output
         assert other.run("tasks").returncode == 0
-        assert f"does not answer on 127.0.0.1:{port}" in other.run("doctor").stdout
+        assert f"does not answer on http://127.0.0.1:{port}" in other.run("doctor").stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -95,3 +95,11 @@ def test_a_comma_inside_a_push_address_is_its_own() -> None:
         "json://host/",
         "slack://a/b/c/#x,#y",
     ]
+
+
+@pytest.mark.parametrize(
+    ("host", "url"), [("127.0.0.1", "http://127.0.0.1:1"), ("::1", "http://[::1]:1")]
+)
+def test_the_address_of_the_mcp_server_can_be_opened(host: str, url: str) -> None:
+    settings = Settings(_env_file=None, mcp_host=host)  # type: ignore[call-arg]
+    assert settings.mcp_url(1) == url
