@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from hashlib import sha256
 from pathlib import Path
+from shlex import quote
 
 from git_ops import worktree
 from git_ops.clone import Clone, Record
@@ -39,8 +40,9 @@ def keep(
         commit = clone.commit(tree, [], f"What was changed inside of {name}", identity)
         clone.git.run("update-ref", ref, commit)
         notes.append(
-            f"Changes inside the submodule {name} are not on the branch. "
-            f"They are kept as {ref} in {clone.path}."
+            f"Changes inside the submodule {name} are not on the branch: it is a repository of its "
+            f"own. They are kept; to have them there: cd {quote(name)} && "
+            f"git fetch {quote(str(clone.path))} {ref} && git checkout FETCH_HEAD -- ."
         )
     if changed:
         record.write("submodules", {**known, **{shown(p): _print(git.cwd, p) for p in changed}})

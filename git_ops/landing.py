@@ -39,11 +39,38 @@ def move_branch(
     Raises BranchMoved, or Refused naming the files in the way. Hold the clone's lock.
     """
     send(owner, clone, new)
-    checkout = next((place for place in owner.checkouts() if place.branch == branch), None)
-    if checkout is None or old is None:
+    if old is None:
+        _swap(owner.git, branch, None, new)
+        return
+    checkout = _checkout_of(owner, branch)
+    if checkout is None:
         _swap(owner.git, branch, old, new)
-    else:
-        _move_checked_out(checkout, record, branch, old, new)
+        checkout = _switched_meanwhile(owner, branch, old, new)
+        if checkout is None:
+            return
+        _swap(owner.git, branch, new, old)  # and once more, with the files
+    _move_checked_out(checkout, record, branch, old, new)
+
+
+def _checkout_of(owner: Owner, branch: str) -> Checkout | None:
+    return next((place for place in owner.checkouts() if place.branch == branch), None)
+
+
+def _switched_meanwhile(owner: Owner, branch: str, old: str, new: str) -> Checkout | None:
+    """Where the owner was switching to the branch as it moved, and got the files of before.
+
+    Their next commit there would undo the move without a word.
+    """
+    deadline = time.monotonic() + LOCK_PATIENCE_S
+    while owner.busy() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    checkout = _checkout_of(owner, branch)
+    if checkout is None:
+        return None
+    git = owners(checkout.path)
+    differ = fields(git.run("diff-index", "--cached", "-z", "--name-only", old))
+    touched = _touched(git, old, new)
+    return checkout if touched and touched.keys().isdisjoint(differ) else None
 
 
 def send(owner: Owner, clone: Clone, commit: str) -> None:
@@ -133,8 +160,7 @@ def held(owner: Owner, record: Record, branch: str) -> Iterator[None]:
 
     For a landing that would else never overtake an owner who commits without a pause.
     """
-    checkout = next((place for place in owner.checkouts() if place.branch == branch), None)
-    tip = owner.tip(branch)
+    checkout, tip = _checkout_of(owner, branch), owner.tip(branch)
     if checkout is None or tip is None:
         yield
         return

@@ -63,7 +63,7 @@ class Owner:
         git = owners(path)
         answer = git.call("rev-parse", "--git-dir")
         if answer.status == 0:
-            return cls(path, git, path / answer.text)
+            return cls(path, git, path / os.fsdecode(answer.out).removesuffix("\n"))
         if "dubious ownership" in answer.reason:
             raise UserError(
                 f"{path} belongs to another user. If you trust it: "
@@ -149,6 +149,12 @@ class Owner:
             path = Path(about[b"worktree"].decode("utf-8", "surrogateescape"))
             found.append(Checkout(path, branch.removeprefix("refs/heads/") or None))
         return found
+
+    def busy(self) -> bool:
+        """Whether git is changing files or index in one of its work trees."""
+        shared = self.file("index.lock").parent
+        held = (self.git_dir / "index.lock", *shared.glob("worktrees/*/index.lock"))
+        return any(lock.exists() for lock in held)
 
     def snapshot_tree(self, objects: Path) -> str:
         """The tree of the checkout as it lies there, untracked files included.

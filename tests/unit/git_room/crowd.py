@@ -163,7 +163,7 @@ def do(owner: Checkout, home: Path, step: str) -> object:
         case "prepare" | "take":
             return here.prepare("x", None, False)
         case "spare":
-            return spare.keep(home, [owner.project])
+            spare.keep(home, [owner.project])
         case "checkpoint":
             return here.checkpoint("Turn", {})
         case "merge":
@@ -174,9 +174,10 @@ def do(owner: Checkout, home: Path, step: str) -> object:
         case "undo":
             return here.undo(None)
         case "discard":
-            return here.discard()
+            here.discard()
         case _:
             return here.restore()
+    return None
 
 
 def lead_up_to(owner: Checkout, home: Path, step: str) -> None:

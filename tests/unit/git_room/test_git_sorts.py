@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -355,11 +356,13 @@ async def test_changes_inside_a_submodule_are_kept_and_told(
     assert after.head == first.head
     (note,) = (await repositories.changes(after))[1]
     assert "inside the submodule lib are not on the branch" in note
-    ref, clone = note.rstrip(".").split(" kept as ")[1].split(" in ")
     await repositories.discard(owner.project, after)
-    assert git(Path(clone), "show", f"{ref}:lib.py") == "changed"
-    assert git(Path(clone), "show", f"{ref}:deep/new.py") == "new"
-    assert git(Path(clone), "show", f"{ref}:deep/er.py") == "content"
+    assert (owner.path / "lib/lib.py").read_text() == "content\n"
+    told = ["sh", "-c", note.partition("to have them there: ")[2]]
+    await asyncio.to_thread(subprocess.run, told, cwd=owner.path, check=True)
+    assert (owner.path / "lib/lib.py").read_text() == "changed\n"
+    assert (owner.path / "lib/deep/new.py").read_text() == "new\n"
+    assert (owner.path / "lib/deep/er.py").read_text() == "content\n"
 
 
 async def test_owner_moved_the_branch(repositories: Repositories, owner: Checkout) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from git_ops import spare
 from git_ops.clone import Clone, locked
 from git_ops.git import ours
 from git_ops.repositories import Repositories
@@ -194,4 +193,3 @@ def test_making_it_gives_way_to_everything(tmp_path: Path) -> None:
     asked = ("-c", "alias.how-nice=!nice", "how-nice")
     assert ours(tmp_path).gently().text(*asked) == "19"
     assert Spare.of(tmp_path, "app").clone.git == ours(tmp_path / "repos/app.git").gently()
-    assert spare.keep(tmp_path, []) is None
