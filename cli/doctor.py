@@ -44,6 +44,9 @@ class Finding:
     remedy: str | None = None
 
 
+Check = Callable[["Settings"], AsyncIterator[Finding]]
+
+
 @click.command()
 @as_json
 @click.pass_context
@@ -63,11 +66,22 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 async def _examine(settings: Settings, *, show: bool) -> list[Finding]:
     findings = []
     for check in CHECKS:
-        async for finding in check(settings):
+        async for finding in _checked(check, settings):
             findings.append(finding)
             if show:
                 click.echo(_line(finding))
     return findings
+
+
+async def _checked(check: Check, settings: Settings) -> AsyncIterator[Finding]:
+    """What cannot be looked at is a finding, too, and ends no other check."""
+    from core.errors import GoferError
+
+    try:
+        async for finding in check(settings):
+            yield finding
+    except GoferError as error:
+        yield Finding(check.__name__.strip("_"), FAILURE, "cannot be looked at", str(error))
 
 
 def _line(finding: Finding) -> str:
@@ -330,7 +344,6 @@ async def _lets_in(where: str, settings: Settings) -> bool:
         return False
 
 
-Check = Callable[["Settings"], AsyncIterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     _home,
     _git,

@@ -172,6 +172,8 @@ def load(env_file: Path | None = None) -> Settings:
         settings = Settings(_env_file=env_file)  # type: ignore[call-arg]
     except ValidationError as error:
         raise UserError(describe(error)) from None
+    except (OSError, UnicodeError) as error:
+        raise UserError(f"The settings file {env_file} cannot be read: {error}.") from None
     settings._file = env_file.absolute()
     return settings
 

@@ -110,6 +110,8 @@ class Projects:
             raise UserError(
                 f"{path} is not a git repository. Name its top folder, or run `git init` there."
             )
+        if not _is_text(path):
+            raise UserError(f"The name {str(path)!r} is no UTF-8 text; rename the folder.")
         projects, entries = self.all(), self._entries()
         here = next((project.name for project in projects if project.path == path), None)
         if here is not None and (here in entries or not settings):
@@ -156,13 +158,23 @@ def is_repository(path: Path) -> bool:
     return os.path.exists(path / ".git")  # noqa: PTH110 - False also where one may not look
 
 
+def _is_text(path: Path) -> bool:
+    """Names are shown and sent as UTF-8, so one that is not cannot be a project's."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _repositories(folder: Path) -> Sequence[Path]:
     """The folder itself when it is a repository, else those directly inside it."""
     folder = folder.expanduser()
     if is_repository(folder):
         return (folder.resolve(),)
     try:
-        return tuple(sorted(path.resolve() for path in folder.iterdir() if is_repository(path)))
+        found = (path.resolve() for path in folder.iterdir() if is_repository(path))
+        return tuple(sorted(path for path in found if _is_text(path)))
     except OSError:
         return ()
 

@@ -283,6 +283,25 @@ def test_a_home_that_cannot_be_is_refused_in_words(tmp_path: Path) -> None:
         assert "Traceback" not in refused.stderr
 
 
+def test_the_doctor_looks_at_the_rest_when_a_file_cannot_be_read(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "projects.toml").write_text("[projects.app")
+    looked = run(environment(home), "doctor", "--json")
+    assert looked.returncode == 1
+    found = {finding["name"]: finding for finding in json.loads(looked.stdout)["findings"]}
+    assert "projects.toml cannot be read" in found["agents"]["remedy"]
+    assert found["hub"]["status"] == "ok"
+
+
+def test_a_settings_file_that_is_no_text_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"GOFER_MCP_PORT=\xff\n")
+    refused = run(environment(tmp_path), "tasks")
+    assert refused.returncode == 2
+    assert "cannot be read" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
 def test_the_doctor_leaves_nothing_behind(tmp_path: Path) -> None:
     looked = run(environment(tmp_path / "home", GOFER_SANDBOX="auto"), "doctor", "--json")
     assert "findings" in json.loads(looked.stdout)

@@ -63,6 +63,16 @@ def test_a_folder_that_is_closed_to_us_hides_no_other(tmp_path: Path) -> None:
     closed.chmod(0o700)
 
 
+def test_a_folder_whose_name_is_no_text_is_no_project(tmp_path: Path) -> None:
+    repository(tmp_path / "many" / "one")
+    odd = repository(tmp_path / "many" / os.fsdecode(b"odd\xff"))
+    found = projects(tmp_path / "home", tmp_path / "many")
+    assert names(found) == ["one"]
+    with pytest.raises(UserError, match="no UTF-8 text"):
+        found.add(odd)
+    assert names(found) == ["one"]
+
+
 def test_settings_of_a_project(tmp_path: Path) -> None:
     toml = """
         [projects.app]
