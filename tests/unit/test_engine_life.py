@@ -23,6 +23,8 @@ from core.model import (
     Submission,
     Text,
     Tokens,
+    ToolCall,
+    ToolKind,
     Trouble,
     Usage,
     Workspace,
@@ -353,6 +355,7 @@ async def test_process_ended_without_a_turn_end_is_a_failure(hall: Hall) -> None
 
 async def test_reports_that_cannot_be_read_fail_the_task_and_end_its_agent(hall: Hall) -> None:
     async def unreadable(agent: Agent) -> None:
+        await agent.says(Text("so far so good"))
         await agent.cannot_be_read(OSError("no such transcript"))
         await agent.hears()
 
@@ -361,7 +364,25 @@ async def test_reports_that_cannot_be_read_fail_the_task_and_end_its_agent(hall:
     assert task.status is Status.FAILED
     assert task.error is not None
     assert "no such transcript" in task.error.message
+    assert "text" in await kinds(hall, task)
     assert not hall.agents.alive
+
+
+async def test_a_busy_agent_costs_few_transactions(hall: Hall) -> None:
+    many = 200
+
+    async def busy(agent: Agent) -> None:
+        for number in range(many):
+            await agent.says(ToolCall(f"t{number}", ToolKind.READ, "Read a file", "done"))
+            await asyncio.sleep(0.001)  # it comes bit by bit
+        await agent.ends_turn("done")
+
+    commits: list[str] = []
+    await hall.database._writer.set_trace_callback(commits.append)
+    hall.agents.scripts = {"claude": busy}
+    task = await hall.until((await submit(hall)).id, *ENDED)
+    assert (await kinds(hall, task)).count("tool") == many
+    assert commits.count("COMMIT") < many / 2
 
 
 def test_every_status_is_in_the_table() -> None:
