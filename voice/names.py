@@ -165,7 +165,10 @@ class Naming:
             if not free or any(token.pause or token.mark for token in inside):
                 continue
             words = self._plain(first, last)
-            if self._can_be_name(kind, words) and (last == place or not self._goes_on(last)):
+            telling = last != place and bool(words) and words[0].endswith("ing")
+            if telling or not self._can_be_name(kind, words):
+                continue  # "a component showing the price" names nothing
+            if last == place or not self._goes_on(last):
                 return self._named(first, last, words, kind)
         return None
 
@@ -198,7 +201,7 @@ class Naming:
                 return sounds_of(words[0])[:2] == "yu"
             case "value":
                 return words[0] in self._speech.words("names", "verbs")
-        return not words[0].endswith("ing")
+        return True
 
     def _goes_on(self, place: int) -> bool:
         """Whether more of the sentence follows that no name can be followed by."""

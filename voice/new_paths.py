@@ -202,9 +202,10 @@ def _segment(token: Token, vocabulary: Vocabulary) -> str:
 
 @lru_cache(maxsize=8)
 def _usual_segments(vocabulary: Vocabulary) -> Sequence[str]:
-    """What single folders are called here, the commonest first."""
+    """What single folders are called here, the commonest first; "source" is `src` anywhere."""
     counted: Counter[str] = Counter()
     for entry in vocabulary.entries:
         if entry.kind is Kind.FOLDER:
             counted.update(entry.written.split("/"))
-    return [name for name, _ in counted.most_common(MOST_SEGMENTS) if len(parts_of(name)) == 1]
+    usual = [name for name, _ in counted.most_common(MOST_SEGMENTS) if len(parts_of(name)) == 1]
+    return [*usual, "src"]

@@ -26,6 +26,8 @@ KOTLIN = project("src/main/kotlin/RoutePlanner.kt", "src/main/kotlin/Parcel.kt")
         (KOTLIN, "Create src slash main slash kotlin slash label box dot K T.", "LabelBox.kt"),
         (PYTHON, "I want a script named clean up rows dot pie.", "named clean_up_rows.py."),
         (PYTHON, "Put it into scripts slash clean up dot s h, that is new.", "scripts/clean_up.sh"),
+        (project(), "Fix the bug in source slash cart dot pie.", "src/cart.py"),
+        (project("source/a.py"), "Create source slash cart dot pie.", "source/cart.py"),
         (WEB, "Move it to src slash utils slash slugify dot t s.", "src/utils/slugify.ts"),
         (
             WEB,

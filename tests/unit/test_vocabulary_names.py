@@ -42,6 +42,7 @@ PYTHON = Vocabulary.of_paths([TrackedFile("app/main.py", "1")])
         ("Add a class called a sink queue.", "Add a class called AsyncQueue."),
         ("Add a new helper parse date to it.", "Add a new helper parseDate to it."),
         ("Create a component price badge with a tip.", "a component PriceBadge with a tip."),
+        ("Add a new loading bar component to it.", "Add a new LoadingBar component to it."),
         ("Build a new price badge component.", "Build a new PriceBadge component."),
     ],
 )
