@@ -355,15 +355,20 @@ def _review(review: Review) -> Iterable[Rich]:
 
 
 def _file(change: FileChange) -> Rich:
-    name = visible(f"{change.old_path} → {change.path}" if change.old_path else change.path)
+    name = _name(f"{change.old_path} → {change.path}" if change.old_path else change.path)
     seen = " ✓" if change.accepted else ""
     return plain(f"{_letter(change)} ") + code(shorten(name, 80)) + f" {_counts(change)}{seen}"
+
+
+def _name(path: str) -> str:
+    """A line break in it is no space."""
+    return visible(path).replace("\n", "\\n")
 
 
 def _file_label(change: FileChange) -> str:
     """The end of a path tells more than its beginning."""
     seen = "✓ " if change.accepted else ""
-    return f"{seen}{_letter(change)} {tail(visible(change.path), LABEL)} {_counts(change)}"
+    return f"{seen}{_letter(change)} {tail(_name(change.path), LABEL)} {_counts(change)}"
 
 
 def _letter(change: FileChange) -> str:

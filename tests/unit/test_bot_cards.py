@@ -12,7 +12,15 @@ from telegramify_markdown import utf16_len
 
 from bot.cards import Card, Choices, draft_card
 from bot.steps import Steps
-from bot.task_cards import ended_card, question_card, state_card, task_list, working_card
+from bot.task_cards import (
+    ended_card,
+    file_card,
+    files_card,
+    question_card,
+    state_card,
+    task_list,
+    working_card,
+)
 from bot.text import LIMIT
 from core.hearing import Replacement
 from core.model import (
@@ -275,3 +283,19 @@ def test_nothing_is_too_long_for_telegram(card: Card) -> None:
     for row in card.buttons:
         assert len(row) <= 8
         assert all(0 < len(button.label) <= 64 for button in row)
+
+
+def test_nothing_in_a_file_or_its_name_hides() -> None:
+    change = FileChange("a\nb\u202etxt.py", 1, 0, "added")
+    task = make_task(review=Review(ReviewState.OPEN, (change,), 1, 0))
+    shown = "a\\nb\\u202etxt.py"
+    assert shown in ended_card(task).text.text
+    assert shown in files_card(task).buttons[0][0].label
+    looked_at = file_card(task, change, "+if admin\u2066 == True:\n")
+    assert shown in looked_at.text.text
+    assert "admin\\u2066 ==" in looked_at.text.text
+
+
+def test_a_run_that_ended_is_tried_again_by_its_number() -> None:
+    [[again, _]] = ended_card(make_task(Status.FAILED)).buttons
+    assert (again.action, again.args) == ("retry", {"runs": "1"})
