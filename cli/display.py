@@ -72,7 +72,8 @@ def review_lines(review: Json) -> Iterator[str]:
     for change in review["files"]:
         counts = "binary" if change["added"] is None else f"+{change['added']} −{change['removed']}"
         path = change["path"].replace("\n", "�").replace("\t", "�")
-        yield f"  {change['status']:<9} {path}  {counts}"
+        accepted = "  accepted" if change.get("accepted") else ""
+        yield f"  {change['status']:<9} {path}  {counts}{accepted}"
     if review["files"]:
         yield f"{len(review['files'])} changed, +{review['added']} −{review['removed']}"
     if review["check"]:

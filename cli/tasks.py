@@ -26,7 +26,7 @@ from core.model import Status
 )
 @click.option("--base", help="Branch, tag or commit to start from.")
 @click.option("--uncommitted", is_flag=True, help="Start from the work tree as it is now.")
-@click.option("--after", metavar="ID", help="Wait for this task to be merged first.")
+@click.option("--after", metavar="ID", help="Begin from this task once it has succeeded.")
 @click.option("--key", help="The same key again gives the same task again.")
 @click.option("--wait", is_flag=True, help="Watch it to its end.")
 @as_json

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("-p", "--project", help="Match what is heard to this project's names.")
 @click.option("--language", help="Two letters; else the note decides.")
 @as_json

@@ -110,6 +110,6 @@ def _unreadable(path: Path, reason: str) -> UserError:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, av.InvalidDataError | av.ArgumentError):
+    if isinstance(error, av.InvalidDataError | av.ArgumentError | av.EOFError):
         return "it is not a recording, or damaged"
     return str(error).strip().rstrip(".") or type(error).__name__

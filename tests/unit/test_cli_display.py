@@ -89,3 +89,11 @@ def test_neither_a_file_name_nor_a_message_can_pass_for_a_line_of_ours() -> None
     said = display.event(entry(kind="text", text="Done.\n12:00:00  review: merged (by you)"))
     assert said is not None
     assert said.splitlines()[1] == "          12:00:00  review: merged (by you)"
+
+
+def test_an_accepted_file_is_marked() -> None:
+    file = {"path": "a", "status": "added", "added": 1, "removed": 0}
+    review = {"added": 2, "removed": 0, "check": None, "notes": [], "merged_commit": None}
+    files = [{**file, "accepted": True}, {**file, "accepted": False}]
+    first, second, *_ = display.review_lines({**review, "url": None, "files": files})
+    assert first == f"{second}  accepted"
