@@ -137,12 +137,22 @@ def _own_name(tokens: Sequence[Token], dot: int, speech: Language) -> int | None
         if tokens[place].mark == "/":
             return place + 1 if 0 < place < dot - 1 else None
         if (tokens[place].word,) in called:
+            if not _calls_a_file(tokens, place, speech):
+                return None
             own = {token.word for token in tokens[place + 1 : dot]}
             passes_on = speech.words("names", "ends") | speech.words("names", "soft_ends")
             return place + 1 if own and not own & passes_on else None
         if tokens[place + 1].pause:
             return None
     return None
+
+
+def _calls_a_file(tokens: Sequence[Token], called: int, speech: Language) -> bool:
+    """ "A function called clip to trainer dot py" is about two names, and the file is there."""
+    kinds: dict[str, str] = speech.data["names"]["kinds"]
+    before = [token.word for token in tokens[max(0, called - LOOK_BACK) : called]]
+    kind = next((word for word in reversed(before) if word in kinds), None)
+    return kind is None or kinds[kind] == "file"
 
 
 def _first(tokens: Sequence[Token], slash: int) -> int:
@@ -161,9 +171,9 @@ def _first(tokens: Sequence[Token], slash: int) -> int:
 def _asked_for(tokens: Sequence[Token], first: int, last: int, speech: Language) -> bool:
     """ "create the file …" before it, or "… that does not exist yet" behind it."""
     behind = [token.word for token in tokens[last : last + LOOK_BEHIND]]
-    if any(
-        find_phrase(behind, phrase) is not None for phrase in speech.phrases("names", "new_behind")
-    ):
+    while behind and behind[0] in speech.words("names", "new_subject"):
+        behind = behind[1:]
+    if any(find_phrase(behind, new) == 0 for new in speech.phrases("names", "new_behind")):
         return True
     before = tokens[max(0, first - LOOK_BACK) : first]
     making, passing = speech.words("names", "making"), speech.words("names", "new_file")

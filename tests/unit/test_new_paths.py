@@ -51,9 +51,16 @@ def test_a_file_that_exists_is_meant_though_badly_heard() -> None:
     )
 
 
+def test_something_else_that_does_not_exist_says_nothing_of_the_file() -> None:
+    said = "Fix app slash data slash rose dot py, it fails when the folder does not exist."
+    assert understand(said, PYTHON).text.startswith("Fix app/data/rows.py, it")
+
+
 def test_a_name_and_the_file_it_goes_to_are_two() -> None:
     said = "Add a function called clip to app slash data slash rows dot py."
     assert "called clip to app/data/rows.py" in understand(said, PYTHON).text
+    said = "Add a function called clip gray two rows dot py."
+    assert "app/data/rows.py" in understand(said, PYTHON).text
     said = "Add a constant called limit to rows dot py."
     assert understand(said, PYTHON).text.endswith("LIMIT to app/data/rows.py.")
 
