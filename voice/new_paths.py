@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from voice.alignment import sounds_like
+from voice.alignment import align, sounds_like
 from voice.matching import Match, folder_said
 from voice.names import form_of, write
-from voice.pronunciation import parts_of, split_path
+from voice.pronunciation import forms_of_name, parts_of, split_path
 from voice.spoken import Language, Token, find_phrase
 from voice.vocabulary import Kind, Vocabulary
 
@@ -25,8 +25,8 @@ MOST_SEGMENTS = 100  # names of folders that are looked through
 LIKE = 0.8  # likeness of an extension that is said as a word
 LOOK_BEHIND = 7  # tokens behind it in which it may be said to be new
 LOOK_BACK = 6  # tokens before the path in which a new file may be asked for
-HEARD = 0.3  # likeness of a file's own name without which it is another file,
-TELLING = 5  # where that many sounds were heard
+HEARD = 0.5  # likeness of a file's own name without which it is another file,
+TELLING = 6  # where that many sounds were heard
 SURE = 0.92  # likeness at which an existing file is meant even so
 EXTENSIONS = (
     "ts", "tsx", "js", "jsx", "mjs", "py", "go", "rs", "kt", "kts", "java", "rb", "php", "cs",
@@ -83,7 +83,8 @@ def _own_name_said(match: Match, said: Sequence[Token]) -> bool:
     too little is heard to tell."""
     _, stem, _ = split_path(match.entry.written)
     short = sum(len(token.sounds) for token in said) < TELLING
-    return short or sounds_like(said, stem, HEARD)
+    heard = align(list(forms_of_name(stem)), said, least_score=0.5, least_quality=HEARD)
+    return short or next(heard, None) is not None
 
 
 def extension_at(tokens: Sequence[Token], dot: int, vocabulary: Vocabulary) -> tuple[str, int]:
