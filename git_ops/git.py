@@ -40,17 +40,12 @@ SAFE = (
     "core.fsmonitor=false",
     "core.quotePath=false",
     "core.protectHFS=true",
-    "core.protectNTFS=true",
     "core.bigFileThreshold=50m",  # larger ones are not compared line by line
-    "protocol.ext.allow=never",
     "submodule.recurse=false",
-    "fetch.recurseSubmodules=false",
     "fetch.fsckObjects=false",  # what is the owner's own need not be perfect
     "transfer.fsckObjects=false",
-    "diff.ignoreSubmodules=all",
     "gc.auto=0",
     "maintenance.auto=false",
-    "commit.gpgSign=false",
     "advice.detachedHead=false",
 )
 

@@ -348,6 +348,21 @@ async def test_tracked_hooks_do_not_run_in_the_owners_checkout(
     assert any(".githooks" in note for note in notes)
 
 
+async def test_tracked_monitor_does_not_run_in_the_owners_checkout(
+    repositories: Repositories, owner: Checkout, canary: Path
+) -> None:
+    """A program that the owner has git ask for changed files, which is in the repository itself."""
+    script(owner.path / "tools/monitor", canary)
+    owner.commit("A monitor of the project's own")
+    owner.git("config", "core.fsmonitor", "tools/monitor")
+    workspace = await prepared(repositories, owner)
+    (workspace.path / "app.py").write_text("two\n")
+    after = await turn(repositories, owner, workspace)
+    await merged(repositories, owner, after)
+    assert (owner.path / "app.py").read_text() == "two\n"
+    assert not canary.exists()
+
+
 async def test_tracked_filter_programs_do_not_run_in_the_owners_checkout(
     repositories: Repositories, owner: Checkout, canary: Path
 ) -> None:
@@ -415,6 +430,7 @@ async def test_environment_of_whoever_started_us_is_not_heeded(
 ) -> None:
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(tmp_path / "nowhere"))
     monkeypatch.setenv("GIT_EXTERNAL_DIFF", str(payload))
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
     monkeypatch.setenv("GIT_CONFIG_KEY_0", "core.fsmonitor")

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from core.model import Workspace
 from git_ops.clone import Record
 from git_ops.landing import Place, _claim
 from git_ops.repositories import Repositories
 from tests.fakes.checkout import Checkout, git
 from tests.unit.git_room.crowd import put_in_order, site
-from tests.unit.git_room.steps import merged, prepared, turn
+from tests.unit.git_room.steps import confined, merged, prepared, turn
 
 
 @pytest.fixture
@@ -126,3 +127,92 @@ def cut_off(owner: Checkout, record: Record, old: str, new: str) -> None:
     place = Place(str(owner.path), str(owner.path / ".git"), "main", old, new)
     record.write("move", {name: getattr(place, name) for name in Place.__slots__})
     place.lock.write_bytes(_claim(record))
+
+
+async def moved_pin(
+    repositories: Repositories, owner: Checkout, commit: str
+) -> tuple[Workspace, str]:
+    """The agent has the submodule be at another commit; saved, and where it was before."""
+    workspace = await prepared(repositories, owner)
+    git(workspace.path, "update-index", "--no-skip-worktree", "lib")
+    git(workspace.path, "update-index", "--cacheinfo", f"160000,{commit},lib")
+    git(workspace.path, "commit", "--quiet", "--message", "Another one")
+    return await turn(repositories, owner, workspace), owner.git("-C", "lib", "rev-parse", "HEAD")
+
+
+async def test_a_pin_that_moved_lands_without_touching_the_owners_submodule(
+    home: Path, owner: Checkout, tmp_path: Path, filter_program: Path, canary: Path
+) -> None:
+    """Though the owner has git go into submodules, whose filters would run there."""
+    inner = with_submodule(owner, tmp_path / "library")
+    first = inner.head()
+    inner.git("-c", "user.name=A", "-c", "user.email=a@b", "rm", "--quiet", "lib.txt")
+    inner.git("-c", "user.name=A", "-c", "user.email=a@b", "commit", "--quiet", "-m", "Second")
+    owner.commit("The second")
+    with_filter(inner, filter_program)
+    owner.git("config", "submodule.recurse", "true")
+    repositories = confined(home)
+    after, pinned = await moved_pin(repositories, owner, first)
+    assert [file.path for file in (await repositories.changes(after))[0]] == ["lib"]
+    await merged(repositories, owner, after)
+    assert first in owner.git("ls-tree", "HEAD", "lib")
+    assert inner.head() == pinned
+    assert not canary.exists()
+
+
+async def test_nothing_is_fetched_for_a_submodule(
+    home: Path, owner: Checkout, tmp_path: Path, filter_program: Path, canary: Path
+) -> None:
+    """Though the owner has git do so: it would ask the submodule's remote."""
+    inner = with_submodule(owner, tmp_path / "library")
+    inner.git("remote", "set-url", "origin", "ssh://nowhere.example/lib")
+    inner.git("config", "core.sshCommand", str(filter_program))
+    owner.git("config", "fetch.recurseSubmodules", "true")
+    repositories = confined(home)
+    after, _ = await moved_pin(repositories, owner, "1" * 40)
+    await merged(repositories, owner, after)
+    assert "1" * 40 in owner.git("ls-tree", "HEAD", "lib")
+    assert not canary.exists()
+
+
+async def test_history_of_the_owners_need_not_be_perfect(
+    repositories: Repositories,
+    owner: Checkout,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tree = owner.git("rev-parse", "HEAD^{tree}")
+    odd = f"tree {tree}\nauthor A 1 +0000\ncommitter A 1 +0000\n\nfrom another age\n".encode()
+    old = owner.git("hash-object", "-w", "-t", "commit", "--literally", "--stdin", stdin=odd)
+    owner.git("update-ref", "HEAD", old)
+    (tmp_path / ".gitconfig").write_text("[transfer]\n\tfsckObjects = true\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    workspace = await prepared(repositories, owner)
+    (workspace.path / "work.txt").write_text("work\n")
+    await merged(repositories, owner, await turn(repositories, owner, workspace))
+    assert owner.show("HEAD:work.txt") == "work"
+
+
+async def test_programs_that_the_owner_has_for_all_repositories_do_not_run(
+    repositories: Repositories,
+    owner: Checkout,
+    tmp_path: Path,
+    filter_program: Path,
+    canary: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An agent could choose by attributes what they are run on."""
+    (tmp_path / ".gitconfig").write_text(
+        f'[filter "own"]\n\tclean = {filter_program}\n\tsmudge = {filter_program}\n'
+        f'[diff "own"]\n\ttextconv = {filter_program}\n\tcommand = {filter_program}\n'
+        f"[diff]\n\texternal = {filter_program}\n"
+    )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    workspace = await prepared(repositories, owner)
+    (workspace.path / ".gitattributes").write_text("*.txt filter=own diff=own\n")
+    (workspace.path / "work.txt").write_text("work\n")
+    after = await turn(repositories, owner, workspace)
+    await repositories.changes(after)
+    assert "+work" in await repositories.diff(after)
+    assert owner.show(f"{after.branch}:work.txt") == "work"
+    assert not canary.exists()
