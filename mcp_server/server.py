@@ -8,7 +8,7 @@ are not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -59,12 +59,23 @@ class _Server(MCPServer[Any]):
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
+        await self._refuse_unknown(name, arguments)
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
             if isinstance(error.__cause__, ValidationError):
                 raise ToolError(f"{name}: {wrong_arguments(error.__cause__)}") from None
             raise
+
+    async def _refuse_unknown(self, name: str, arguments: Mapping[str, Any]) -> None:
+        """The SDK drops arguments that a tool does not have; what was meant would be lost."""
+        for tool in await self.list_tools():
+            known = tool.input_schema.get("properties", {})
+            strange = arguments.keys() - known.keys()
+            if tool.name == name and strange:
+                takes = ", ".join(known) or "none"
+                wrong = ", ".join(sorted(strange))
+                raise ToolError(f"{name}: no such argument: {wrong}. It takes: {takes}.")
 
 
 def make_server(engine: Engine, templates: Templates) -> tuple[MCPServer[Any], Subscriptions]:

@@ -159,6 +159,9 @@ async def test_wrong_arguments_are_named_in_plain_words(hub: RunningHub) -> None
         assert "limit: " in words(refused)
         assert "status: " in words(refused)
         assert "pydantic" not in words(refused)
+        refused = await client.call_tool("create_task", {"instructions": "x", "project": "cart"})
+        assert refused.is_error
+        assert "no such argument: project. It takes: instructions, project_path" in words(refused)
 
 
 async def test_progress_grows_while_it_waits_and_a_question_ends_the_wait(hub: RunningHub) -> None:
