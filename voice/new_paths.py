@@ -17,7 +17,7 @@ from voice.alignment import align, sounds_like
 from voice.matching import Match, folder_said
 from voice.names import form_of, write
 from voice.pronunciation import forms_of_name, parts_of, split_path
-from voice.spoken import Language, Token, find_phrase
+from voice.spoken import Language, Token, find_phrase, plain_letters
 from voice.vocabulary import Kind, Vocabulary
 
 MOST_WORDS = 4  # of the file's own name
@@ -82,6 +82,8 @@ def _own_name_said(match: Match, said: Sequence[Token]) -> bool:
     """Whether the file's own name may have been heard, and not only its folders. Of a short one
     too little is heard to tell."""
     _, stem, _ = split_path(match.entry.written)
+    if plain_letters(stem) == plain_letters("".join(token.text for token in said)):
+        return True  # "csvreader"
     short = sum(len(token.sounds) for token in said) < TELLING
     heard = align(list(forms_of_name(stem)), said, least_score=0.5, least_quality=HEARD)
     return short or next(heard, None) is not None

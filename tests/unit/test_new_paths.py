@@ -45,6 +45,8 @@ def test_a_path_that_does_not_exist_is_written_out(
 
 def test_a_file_that_exists_is_meant_though_badly_heard() -> None:
     assert "app/data/rows.py" in understand("Fix app slash data slash rose dot py.", PYTHON).text
+    csv = project("app/io/csv_reader.py")
+    assert "app/io/csv_reader.py" in understand("Fix io slash csvreader.py.", csv).text
     assert (
         "src/utils/date.ts"
         in understand("Create a test for src slash utils slash date dot t s.", WEB).text
