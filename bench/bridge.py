@@ -11,11 +11,13 @@ import statistics
 import sys
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
 
 from agents import processes
 from core.model import Text, TurnEnded
 from tests.fakes.lab import Lab, follow, lab, until
+from tests.fakes.running_hub import cart, environment, running_hub
 
 FIRST = "import time; print(time.monotonic(), flush=True)"
 CLOCK = """
@@ -24,6 +26,13 @@ sys.stdin.read()
 for _ in range(200):
     print(time.monotonic(), flush=True)
     time.sleep(0.005)
+"""
+LONE = """
+import sys, time
+sys.stdin.read()
+for _ in range(20):
+    print(time.time(), flush=True)
+    time.sleep(0.3)
 """
 HOLD = "import sys, time; print('up', flush=True); time.sleep(100)"
 
@@ -71,6 +80,30 @@ async def latency(here: Lab) -> float:
     return statistics.median(took)
 
 
+def storing(folder: Path) -> float:
+    """Seconds from a line that comes alone to its event in the store of a whole hub.
+
+    (What comes within a quarter of a second behind it is stored together.)
+    """
+    project = cart(folder / "cart")
+    command = [sys.executable, "-I", "-S", "-c", LONE]
+    agent = f'[agents.clock]\nprotocol = "command"\ncommand = {json.dumps(command)}\n'
+    (folder / "agents.toml").write_text(f"{agent}allow_unsandboxed = true\n")
+    env = environment(
+        folder / "home",
+        GOFER_PROJECTS=str(project.path),
+        GOFER_AGENTS=str(folder / "agents.toml"),
+        GOFER_DEFAULT_AGENT="clock",
+    )
+    with running_hub(env) as hub:
+        events = hub.json("logs", hub.json("run", "go", "--wait")["id"])
+    return statistics.median(
+        datetime.fromisoformat(event["at"]).timestamp() - float(event["payload"]["text"])
+        for event in events
+        if event["payload"]["kind"] == "text"
+    )
+
+
 async def memory(here: Lab) -> int:
     """Bytes that a bridge takes for itself (proportional set size)."""
     spec = here.spec(here.program(HOLD, "hold"))
@@ -111,6 +144,9 @@ async def measure() -> dict[str, float]:
             figures[f"bridge_pss_{sandbox}_kb"] = await memory(here)
             if sandbox == "off":
                 figures["replay_100000_lines_s"] = round(await replay(here), 2)
+    with tempfile.TemporaryDirectory() as folder:
+        took = await asyncio.to_thread(storing, Path(folder))
+        figures["lone_line_to_stored_ms"] = round(took * 1000, 2)
     return figures
 
 
