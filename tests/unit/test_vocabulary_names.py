@@ -60,6 +60,7 @@ def test_new_names(said: str, expected: str) -> None:
         "Make the price tag component bigger.",
         "Add a type annotation to the function.",
         "Write a test for the login form component.",
+        "They need a model who can walk in high heels.",
         "We need a class where people can learn to paint.",
     ],
 )
