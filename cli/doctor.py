@@ -108,6 +108,12 @@ async def _home(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("home", OK, f"{settings.home}, {free_mb / 1024:.0f} GB free")
 
 
+async def _settings(settings: Settings) -> AsyncIterator[Finding]:
+    for name in settings.unknown():
+        remedy = "Look for a slip of the pen; .env.example has them all."
+        yield Finding("settings", WARNING, f"there is no setting {name}", remedy)
+
+
 async def _git(settings: Settings) -> AsyncIterator[Finding]:
     from git_ops.git import owners
 
@@ -346,6 +352,7 @@ async def _lets_in(where: str, settings: Settings) -> bool:
 
 CHECKS: tuple[Check, ...] = (
     _home,
+    _settings,
     _git,
     _agents,
     _projects,

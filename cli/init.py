@@ -140,8 +140,9 @@ def _agent_of(written: Mapping[str, str]) -> Callable[[str], str | None]:
 def _addresses(answer: str) -> str | None:
     from pydantic import SecretStr
 
+    from core.config import split_urls
     from core.notify import Pushes
 
-    urls = [SecretStr(part) for part in answer.replace(",", " ").split()]
+    urls = [SecretStr(part) for part in split_urls(answer)]
     problems = asyncio.run(Pushes(urls).problems())
     return " ".join(problems) or None

@@ -9,7 +9,9 @@ bridges, or are ended with `--drain`.
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
@@ -17,6 +19,7 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -100,7 +103,7 @@ async def _commands(house: House) -> AsyncIterator[str]:
 
     app = hub_app(house.engine, house.projects)
     async with serving(app, bind_socket(house.settings.socket)):
-        yield "gofer run, gofer tasks, … (gofer --help lists them)"
+        yield f"{_program()} --help lists them: run, tasks, show, merge, …"
 
 
 @asynccontextmanager
@@ -178,6 +181,11 @@ async def _working(house: House, drain: bool) -> str:
     if drain:
         return f"{count} agent(s) were ended; gofer up takes their tasks up again."
     return f"{count} agent(s) go on under their bridges; gofer up finds them again."
+
+
+def _program() -> str:
+    """What to type: `make run` starts a Gofer that no PATH leads to."""
+    return "gofer" if shutil.which("gofer") else str(Path(sys.executable).with_name("gofer"))
 
 
 def _say(name: str, words: str) -> None:

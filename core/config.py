@@ -10,12 +10,14 @@ import os
 import re
 import stat
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
+from dotenv import dotenv_values
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -81,10 +83,7 @@ class Settings(BaseSettings):
     @field_validator("notify_urls", mode="before")
     @classmethod
     def _split_urls(cls, value: object) -> object:
-        """A comma inside a URL is its own: some name several people."""
-        if isinstance(value, str):
-            return tuple(part for part in re.split(r",*\s+,*|,(?=[\w+.-]+://)|,+$", value) if part)
-        return value
+        return split_urls(value) if isinstance(value, str) else value
 
     @field_validator("projects", mode="before")
     @classmethod
@@ -97,6 +96,16 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
+
+    def unknown(self) -> Sequence[str]:
+        """What its file sets in Gofer's name although there is no such setting."""
+        known = {
+            field.validation_alias or _variable(name)
+            for name, field in type(self).model_fields.items()
+        }
+        named = dotenv_values(self._file) if self._file else {}
+        ours = (name for name in named if name.startswith(("GOFER_", "TELEGRAM_")))
+        return tuple(name for name in ours if name not in known)
 
     @property
     def database(self) -> Path:
@@ -128,6 +137,11 @@ class Settings(BaseSettings):
     def mcp_socket(self) -> Path:
         """Where it listens for `gofer mcp`."""
         return self.runtime / "mcp.sock"
+
+
+def split_urls(text: str) -> tuple[str, ...]:
+    """A comma inside a URL is its own: some name several people."""
+    return tuple(part for part in re.split(r",*\s+,*|,(?=[\w+.-]+://)|,+$", text) if part)
 
 
 def runtime_folder(home: Path) -> Path:

@@ -29,7 +29,7 @@ def init(*answers: str) -> Result:
 def test_what_was_answered_is_what_the_settings_say(tmp_path: Path, home: Path) -> None:
     project = tmp_path / "my app"
     (project / ".git").mkdir(parents=True)
-    asked = init("123:abc", "11,12", str(project), "codex", "ntfy://topic#1 json://u:p@h/x")
+    asked = init("123:abc", "11,12", str(project), "codex", "ntfy://topic#1 json://u:p@h/x,y")
     assert asked.exit_code == 0, asked.output
     settings = load()
     assert settings.telegram_bot_token is not None
@@ -39,7 +39,7 @@ def test_what_was_answered_is_what_the_settings_say(tmp_path: Path, home: Path) 
     assert settings.default_agent == "codex"
     assert [url.get_secret_value() for url in settings.notify_urls] == [
         "ntfy://topic#1",
-        "json://u:p@h/x",
+        "json://u:p@h/x,y",
     ]
     assert (home / ".env").stat().st_mode & 0o777 == 0o600
 

@@ -103,3 +103,10 @@ def test_a_comma_inside_a_push_address_is_its_own() -> None:
 def test_the_address_of_the_mcp_server_can_be_opened(host: str, url: str) -> None:
     settings = Settings(_env_file=None, mcp_host=host)  # type: ignore[call-arg]
     assert settings.mcp_url(1) == url
+
+
+def test_what_is_no_setting_is_named(settings_file: Path) -> None:
+    lines = ["GOFER_DEFAULT_AGNET=x", "TELEGRAM_BOT_TOKEN=1:a", "GOFER_HOME=/x", "MY_KEY=1"]
+    settings_file.write_text("\n".join(lines))
+    assert load(settings_file).unknown() == ("GOFER_DEFAULT_AGNET",)
+    assert Settings(_env_file=None).unknown() == ()
