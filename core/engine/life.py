@@ -49,7 +49,7 @@ from core.store.tasks import Stored
 
 QUEUED_BATCHES = 64  # read ahead of the store; beyond that the agent's bridge has to wait
 STORED_TOGETHER = 512  # batches that share a transaction in a flood
-GATHER_S = 0.01  # behind a transaction, until the next one about nothing but progress
+GATHER_S = 0.005  # behind a transaction, until the next one about nothing but progress
 FLOWING = (Text, Thinking, Plan, ToolCall, FileEdit, Command, Usage)
 WRITE_AGAIN_S = (0.2, 10.0)  # first and longest pause while the disk is full
 END_S = 30.0  # for a stopped process to report its end
