@@ -28,8 +28,13 @@ def init(ctx: click.Context) -> None:
     """Ask for the settings that matter and write them. Empty answers are fine."""
     from dotenv import dotenv_values
 
+    from core.errors import UserError
+
     file = ctx.find_root().obj or _home() / ".env"
-    written = {name: value for name, value in dotenv_values(file).items() if value}
+    try:
+        written = {name: value for name, value in dotenv_values(file).items() if value}
+    except UnicodeError as error:
+        raise UserError(f"The settings file {file} cannot be read: {error}.") from None
     try:
         answers = _ask(written)
     except click.Abort:

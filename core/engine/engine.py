@@ -306,7 +306,8 @@ class Engine:
         project: str | None = None,
         origin: str | None = None,
     ) -> Sequence[Task]:
-        """Newest first; `before` is the id behind which to go on."""
+        """Newest first; `before` is the id behind which to go on. Raises NotFound for that."""
+        before = before and await self._full_id(before)
         wanted = {"status": status, "project": project, "origin": origin}
         equal = {column: str(value) for column, value in wanted.items() if value is not None}
         rows = self._parts.database.read

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from cli.init import save
 from cli.main import gofer
 from core.config import Settings, load
+from core.errors import UserError
 
 
 @pytest.fixture
@@ -58,6 +59,15 @@ def test_one_who_stops_in_the_middle_is_told_that_nothing_was_written(home: Path
     stopped = CliRunner().invoke(gofer, ["init"], input="123:abc\n")
     assert "nothing was written" in stopped.output
     assert not (home / ".env").exists()
+
+
+def test_a_settings_file_that_is_no_text_is_left_alone_and_named(home: Path) -> None:
+    home.mkdir(exist_ok=True)
+    (home / ".env").write_bytes(b"A=\xff\n")
+    refused = init("", "", "", "", "")
+    assert isinstance(refused.exception, UserError)
+    assert str(home / ".env") in str(refused.exception)
+    assert (home / ".env").read_bytes() == b"A=\xff\n"
 
 
 def test_a_second_time_enter_keeps_what_is_there_and_shows_no_secret(home: Path) -> None:

@@ -146,6 +146,8 @@ async def test_tasks_are_found_by_a_prefix_and_listed_newest_first(hall: Hall) -
     assert [task.id for task in listed] == [made[3].id, made[2].id]
     rest = await hall.engine.tasks(before=listed[-1].id, origin="mcp", project="app")
     assert [task.id for task in rest] == [made[1].id, made[0].id]
+    with pytest.raises(NotFound):
+        await hall.engine.tasks(before="nosuchid")
     for task in made:
         await hall.until(task.id, *ENDED)
     assert len(await hall.engine.tasks(status=Status.COMPLETED)) == 4
