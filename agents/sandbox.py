@@ -30,6 +30,7 @@ SYSTEM = (  # what is there at all, besides what is found or named
     "/var/lib/dpkg", "/var/lib/ca-certificates", "/var/lib/gems", "/var/lib/ghc",
     "/var/lib/texmf", "/var/cache/fontconfig",
 )  # fmt: skip
+OWN = ("/dev", "/proc")  # the box has its own; a program that is masked leads to /dev/null
 LINKS = ("/", "/var")  # whose links are there, wherever they lead
 SCRATCH = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - these are hidden, not used
 CONFIGURATION = Path("/etc")  # what is not for everybody in it is hidden: Gofer may run as root
@@ -214,7 +215,10 @@ class Sandbox:
         key = (environment["PATH"], *variables, *map(str, programs))
         at, known = self._tools.get(key, (float("-inf"), set()))
         if time.monotonic() - at > PROBE_FRESH_S:
-            system, hidden = [real(Path(place)) for place in SYSTEM], tuple(self._concealed())
+            system, hidden = (
+                [real(Path(place)) for place in (*SYSTEM, *OWN)],
+                tuple(self._concealed()),
+            )
             private = self._private()
 
             def concealed(place: Path) -> bool:
@@ -227,7 +231,7 @@ class Sandbox:
 
             installed = [Path(program) for program in programs]
             known = toolchains.find(
-                environment["PATH"], installed, map(Path, variables), self._owner, concealed
+                environment["PATH"], installed, map(Path, variables), real(self._owner), concealed
             )
             self._tools[key] = time.monotonic(), known
         return known

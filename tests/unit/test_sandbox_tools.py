@@ -73,6 +73,39 @@ async def test_places_keep_the_names_that_lead_to_them_through_links(
 
 
 @needs_bwrap
+async def test_a_home_behind_a_link_stays_hidden_whatever_the_path_names(
+    here: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`bin` beside a `lib` is how an installed program looks, but not in a home."""
+    owner = tmp_path / "other-owner"
+    owner.symlink_to(tmp_path / "owner")
+    monkeypatch.setenv("HOME", str(owner))
+    for name in ("bin", "lib"):
+        (owner / name).mkdir()
+    (owner / "bin" / "mine").write_text("#!/bin/sh\necho mine runs\n")
+    (owner / "bin" / "mine").chmod(0o755)
+    path = f"{owner}/bin:{owner}:{here.source['PATH']}"
+    here.source = {**here.source, "PATH": path, "HOME": str(owner)}
+    printed = await attempt(here, "mine; cat ~/.ssh/*; touch ~/.npm/x && echo written")
+    assert "mine runs" in printed
+    assert "SECRET" not in printed
+    assert "written" in printed
+
+
+@needs_bwrap
+async def test_links_to_devices_and_processes_show_nothing_of_the_machine(
+    here: Lab, tmp_path: Path
+) -> None:
+    """A link to /dev/null is how a program is masked."""
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    for name, target in {"masked": "/dev/null", "mtab": "/proc/self/mounts"}.items():
+        (folder / name).symlink_to(target)
+    here.source = {**here.source, "PATH": f"{folder}:{here.source['PATH']}"}
+    assert "written" in await attempt(here, "echo > /dev/null && echo written")
+
+
+@needs_bwrap
 async def test_tools_are_found(here: Lab) -> None:
     printed = await attempt(here, "python3 -c 'import json; print(1+1)'; git --version; node -v")
     assert "2\n" in printed
