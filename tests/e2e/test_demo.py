@@ -29,7 +29,7 @@ def test_the_demo_from_the_note_to_the_merge(tmp_path: Path) -> None:
 
 def test_an_agent_that_is_not_there_is_said_and_nothing_is_left(tmp_path: Path) -> None:
     refused = run(environment(tmp_path / "home", TMPDIR=str(tmp_path)), "demo", "--agent", "nope")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "nope" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert list(tmp_path.glob("gofer*")) == []
