@@ -42,7 +42,10 @@ def clean(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
 @as_json
 @click.pass_context
 def backup(ctx: click.Context, file: Path, as_json: bool) -> None:
-    """Copy the database to FILE, while Gofer runs. FILE must not exist yet."""
+    """Copy the database to FILE, while Gofer runs. FILE must not exist yet.
+
+    To go back to it: stop Gofer, and put FILE in the place of gofer.db in Gofer's home.
+    """
     with open_hub(settings_of(ctx)) as hub:
         saved = hub.call("backup", path=str(file.absolute()))
     display.print_json({"file": saved}) if as_json else click.echo(f"Saved to {saved}")

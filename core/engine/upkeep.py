@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import sqlite3
 import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -175,7 +176,11 @@ async def clean_for_ever(parts: Parts) -> None:
 
 async def backup(parts: Parts, path: Path) -> None:
     """A consistent copy of the store, while everything goes on. Raises UserError."""
-    await parts.database.backup(await asyncio.to_thread(_new_file, path))
+    file = await asyncio.to_thread(_new_file, path)
+    try:
+        await parts.database.backup(file)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise UserError(f"The copy cannot be written: {error}.") from error
 
 
 def _new_file(path: Path) -> Path:

@@ -80,6 +80,7 @@ class Database:
         """Raises UserError when the file is newer than this program, damaged, or not a database."""
         path.parent.mkdir(parents=True, exist_ok=True)
         _close_to_others(path)
+        _drop_log_of_another(path)
         async with AsyncExitStack() as opened:
             try:
                 writer = await _connect(path, opened)
@@ -107,11 +108,17 @@ class Database:
         return list(await next(self._readers).execute_fetchall(sql, params))
 
     async def backup(self, path: Path) -> None:
-        """A consistent copy into a new file. Nobody waits for it."""
-        _close_to_others(path)
-        async with AsyncExitStack() as opened:
-            connection = await _connect(self.path, opened)
-            await connection.execute("VACUUM INTO ?", (str(path),))
+        """A consistent copy into a new file, there when it is whole. Nobody waits for it."""
+        part = path.with_name(f"{path.name}.part")
+        part.unlink(missing_ok=True)
+        try:
+            _close_to_others(part)
+            async with AsyncExitStack() as opened:
+                connection = await _connect(self.path, opened)
+                await connection.execute("VACUUM INTO ?", (str(part),))
+            part.rename(path)
+        finally:
+            part.unlink(missing_ok=True)
 
     @asynccontextmanager
     async def transaction(self, *, durable: bool = True) -> AsyncIterator[Transaction]:
@@ -169,6 +176,19 @@ def _close_to_others(path: Path) -> None:
     """SQLite gives its other files the mode of this one."""
     path.touch(mode=0o600)
     path.chmod(0o600)
+
+
+def _drop_log_of_another(path: Path) -> None:
+    """What a killed hub left beside a file whose place a backup has taken.
+
+    SQLite would write it into the backup. A file that was ever written by us says that it has a
+    log (byte 18); a backup does not say so yet.
+    """
+    with path.open("rb") as file:
+        header = file.read(20)
+    if header[18:19] == b"\1":
+        for name in ("wal", "shm"):
+            Path(f"{path}-{name}").unlink(missing_ok=True)
 
 
 def _sync_of(path: Path, opened: AsyncExitStack) -> Sync:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import Refused, TransientError
+from core.errors import Refused, TransientError, UserError
 from core.model import ENDED, Command, Status, Submission, Task, Text
 from tests.fakes.agents import Agent
 from tests.fakes.hall import Hall, kinds, opened, submit
@@ -60,7 +60,11 @@ async def main(home: Path) -> None:
         assert waiting.status is Status.STREAMING
         assert len(await hall.engine.tasks()) == 1
         assert (await hall.engine.health())["counts"]["STREAMING"] == 1
+        with pytest.raises(UserError, match="cannot be written"):
+            await hall.engine.backup(home / "copy.db")
+        assert not list(home.glob("copy.db*"))
         (home / "ballast").unlink()
+        await hall.engine.backup(home / "copy.db")
         await nothing_is_lost(hall, await hall.until(task.id, *ENDED))
         assert (await hall.until((await submit(hall)).id, *ENDED)).status is Status.COMPLETED
     with closing(sqlite3.connect(hall.settings.database)) as connection:

@@ -111,6 +111,30 @@ async def test_only_its_owner_reads_it_and_its_backups(database: Database, tmp_p
     assert modes == dict.fromkeys(("gofer.db", "gofer.db-wal", "gofer.db-shm", "copy.db"), 0o600)
 
 
+async def test_a_backup_takes_the_place_of_what_a_killed_hub_left(tmp_path: Path) -> None:
+    """Whose log lies there still, and is the log of another file now."""
+    path, log = tmp_path / "gofer.db", tmp_path / "gofer.db-wal"
+    database = await Database.open(path)
+    async with database.transaction() as tx:
+        await tx.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
+    await put(database, "saved")
+    await database.backup(tmp_path / "copy.db")
+    await put(database, "later")
+    left = log.read_bytes()
+    await database.close()
+    (tmp_path / "copy.db").rename(path)
+    log.write_bytes(left)
+    database = await Database.open(path)
+    assert await texts(database) == ["saved"]
+    await put(database, "new")
+    left = log.read_bytes()
+    await database.close()
+    log.write_bytes(left)  # its own, as another killed hub leaves it
+    database = await Database.open(path)
+    assert await texts(database) == ["new", "saved"]
+    await database.close()
+
+
 async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "gofer.db"
     await (await Database.open(path)).close()
