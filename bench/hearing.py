@@ -68,9 +68,7 @@ def raw(folder: Path) -> Way:
     )
 
     def hear(samples: Samples) -> tuple[str, int]:
-        segments, _ = model.transcribe(
-            samples, language="en", beam_size=whisper.BEAM, vad_filter=True
-        )
+        segments, _ = model.transcribe(samples, language="en", vad_filter=True)
         return " ".join(segment.text for segment in segments), 0
 
     return Way("plain faster-whisper", hear)

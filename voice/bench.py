@@ -49,12 +49,9 @@ class Plain:
     def hear(self, file: Path, language: str | None) -> tuple[str, float]:
         """The text, and the seconds it took, decoding included."""
         from voice.audio import read
-        from voice.whisper import BEAM
 
         started = time.monotonic()
-        segments, _ = self._model.transcribe(
-            read(file), language=language, beam_size=BEAM, vad_filter=True
-        )
+        segments, _ = self._model.transcribe(read(file), language=language, vad_filter=True)
         text = " ".join(segment.text.strip() for segment in segments)
         return text, time.monotonic() - started
 

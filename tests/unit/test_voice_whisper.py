@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import UserError
 from tests.recordings import DEMO_NOTE
-from voice import audio, models
+from voice import audio, models, whisper
 from voice.audio import RATE
 from voice.speech import Piece, Span
 from voice.spoken import LANGUAGES
@@ -31,10 +31,10 @@ def test_a_card_that_fails_at_the_first_use_gives_way_to_the_processor(
 ) -> None:
     """The driver counts a card; whatever is tried on it fails for real."""
     monkeypatch.setattr(ctranslate2, "get_cuda_device_count", lambda: 1)
-    whisper = open_model(folder, "auto")
-    assert whisper.device == "cpu"
+    opened = open_model(folder, "auto")
+    assert opened.device == "cpu"
     silence = np.zeros(RATE, np.float32)
-    heard = whisper.hear(silence, language=None, usual=("en",), on_progress=lambda _: None)
+    heard = opened.hear(silence, language=None, usual=("en",), on_progress=lambda _: None)
     assert heard.text == ""
 
 
@@ -43,19 +43,19 @@ def test_the_languages_are_those_that_there_is_data_for() -> None:
 
 
 def test_a_language_that_whisper_does_not_know_is_refused_in_words(folder: Path) -> None:
-    whisper = open_model(folder, "cpu")
-    whisper.english_only = False  # as a multilingual model would be
+    opened = open_model(folder, "cpu")
+    opened.english_only = False  # as a multilingual model would be
     silence = np.zeros(RATE, np.float32)
     with pytest.raises(UserError, match="no language 'klingon'"):
-        whisper.hear(silence, language="klingon", usual=(), on_progress=lambda _: None)
+        opened.hear(silence, language="klingon", usual=(), on_progress=lambda _: None)
 
 
 def test_the_full_window_ends_too(folder: Path) -> None:
     """Warmer and warmer tries over noise took half a minute."""
     rng = np.random.default_rng(3)
     noise = (0.3 * rng.standard_normal(6 * RATE)).astype(np.float32)
-    whisper = open_model(folder, "cpu")
-    passage = whisper._hear_in_full(Piece(noise, (Span(0, noise.size),)), "en")
+    opened = open_model(folder, "cpu")
+    passage = opened._hear_in_full(Piece(noise, (Span(0, noise.size),)), "en")
     assert len(passage.text.split()) < 6 * TOKENS_PER_S + 20
 
 
@@ -74,14 +74,26 @@ class Adviser:
         return False
 
 
-def test_what_is_heard_again_counts_only_where_it_is_better(folder: Path) -> None:
+def test_what_is_heard_again_counts_only_where_it_is_better(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whisper, "SURE", 0.0)
     adviser = Adviser()
-    whisper = open_model(folder, "cpu")
-    heard = whisper.hear(
+    assert adviser.asked == [(heard_demo_note(folder, adviser), "en")]
+
+
+def test_what_was_heard_for_sure_is_not_heard_again(folder: Path) -> None:
+    adviser = Adviser()
+    assert "cart.py" in heard_demo_note(folder, adviser)
+    assert adviser.asked == []
+
+
+def heard_demo_note(folder: Path, adviser: Adviser) -> str:
+    heard = open_model(folder, "cpu").hear(
         audio.read(DEMO_NOTE),
         language=None,
         usual=("en",),
         on_progress=lambda _: None,
         advice=adviser,
     )
-    assert adviser.asked == [(heard.text, "en")]
+    return heard.text
