@@ -18,6 +18,7 @@ from tests.unit.git_room.crowd import (
     merge_at_once,
     put_in_order,
     site,
+    with_two_files,
 )
 
 pytestmark = [
@@ -31,11 +32,7 @@ FILES = 3000
 
 @pytest.fixture
 def owner(tmp_path: Path) -> Checkout:
-    checkout = Checkout.make(tmp_path / "owner" / "app")
-    checkout.put("app.py", "one\n")
-    checkout.put("gone.txt")
-    checkout.commit("Start")
-    return checkout
+    return with_two_files(tmp_path / "owner" / "app")
 
 
 async def test_a_hundred_rounds_of_ten_landings(tmp_path: Path, owner: Checkout) -> None:

@@ -26,6 +26,15 @@ PACKAGE = "/git_ops/"
 STEPS = ("prepare", "checkpoint", "merge", "undo", "discard", "restore", "spare", "take")
 
 
+def with_two_files(path: Path) -> Checkout:
+    """An owner's folder at which the steps below start."""
+    checkout = Checkout.make(path)
+    checkout.put("app.py", "one\n")
+    checkout.put("gone.txt")
+    checkout.commit("Start")
+    return checkout
+
+
 async def merge_at_once(repositories: Repositories, owner: Checkout, round_: int) -> None:
     """Ten tasks land at the same time while the owner commits; nothing of anybody's is lost."""
     prepared = await asyncio.gather(

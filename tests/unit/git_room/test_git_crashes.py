@@ -23,6 +23,7 @@ from tests.unit.git_room.crowd import (
     merge_at_once,
     put_in_order,
     site,
+    with_two_files,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -30,11 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 @pytest.fixture
 def owner(tmp_path: Path) -> Checkout:
-    checkout = Checkout.make(tmp_path / "owner" / "app")
-    checkout.put("app.py", "one\n")
-    checkout.put("gone.txt")
-    checkout.commit("Start")
-    return checkout
+    return with_two_files(tmp_path / "owner" / "app")
 
 
 async def test_two_dozen_start_at_once(tmp_path: Path, owner: Checkout) -> None:
