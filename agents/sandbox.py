@@ -215,10 +215,8 @@ class Sandbox:
         key = (environment["PATH"], *variables, *map(str, programs))
         at, known = self._tools.get(key, (float("-inf"), set()))
         if time.monotonic() - at > PROBE_FRESH_S:
-            system, hidden = (
-                [real(Path(place)) for place in (*SYSTEM, *OWN)],
-                tuple(self._concealed()),
-            )
+            system = [real(Path(place)) for place in (*SYSTEM, *OWN)]
+            hidden = tuple(self._concealed())
             private = self._private()
 
             def concealed(place: Path) -> bool:

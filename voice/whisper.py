@@ -195,8 +195,10 @@ class Whisper:
         tokenizer = Tokenizer(
             self.model.hf_tokenizer, not self.english_only, task="transcribe", language=language
         )
-        said = " ".join((PROMPTS.get(language, ""), ", ".join(names))).strip()
-        before = tokenizer.encode(f" {said}.".replace("..", ".")) if said else []
+        said = PROMPTS.get(language, "")
+        if names:
+            said = f"{said} {', '.join(names)}.".strip()
+        before = tokenizer.encode(f" {said}") if said else []
         prompt = self.model.get_prompt(tokenizer, before, without_timestamps=True)
         most = len(prompt) + 20 + round(TOKENS_PER_S * piece.seconds)
         most = min(most, self.model.max_length)

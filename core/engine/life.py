@@ -15,6 +15,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, assert_never
 
 from core.engine import turns, work
@@ -237,7 +238,7 @@ class Life:
         return True
 
     async def _conclude(self, turn: TurnEnded, found: work.Found) -> bool:
-        conclude = lambda made: work.conclude(self._parts, made, turn, found)  # noqa: E731
+        conclude = partial(work.conclude, self._parts, turn=turn, found=found)
         return bool(await write_until_done(self._parts, self.task_id, conclude))
 
     async def _goes_on(self) -> bool:

@@ -180,7 +180,9 @@ async def backup(parts: Parts, path: Path) -> None:
     try:
         await parts.database.backup(file)
     except (OSError, sqlite3.OperationalError) as error:
-        raise UserError(f"The copy cannot be written: {error}.") from error
+        raise UserError(
+            f"The copy cannot be written ({error}). Free some disk, or name another file."
+        ) from error
 
 
 def _new_file(path: Path) -> Path:
