@@ -85,12 +85,20 @@ class Found:
 
 
 def load(agents_file: Path | None) -> dict[str, Definition]:
-    """Raises UserError that names the file and the key."""
+    """Raises UserError that names the file and every wrong key."""
     entries = read(BUILT_IN)
     if agents_file:
         for name, changes in read(agents_file).items():
             entries[name] = entries.get(name, {}) | changes
-    return {name: define(name, entry, agents_file or BUILT_IN) for name, entry in entries.items()}
+    found, wrong = {}, []
+    for name, entry in entries.items():
+        try:
+            found[name] = define(name, entry, agents_file or BUILT_IN)
+        except UserError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise UserError("\n".join(wrong))
+    return found
 
 
 def read(file: Path) -> dict[str, dict[str, Any]]:

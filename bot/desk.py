@@ -33,7 +33,7 @@ class Desk:
     progress: Progress
     # notes that are being heard, by draft: cancelling one stops the work
     hearings: dict[int, asyncio.Task[Heard]] = field(default_factory=dict)
-    albums: set[str] = field(default_factory=set)  # that were answered: one answer for each
+    albums: dict[int, str] = field(default_factory=dict)  # the last one of each chat
 
     def project(self, name: str | None) -> Project | None:
         """The one of this name; None when there is none (it may have been removed since)."""

@@ -314,15 +314,18 @@ async def _port(settings: Settings) -> AsyncIterator[Finding]:
     from core.errors import UserError
     from mcp_server.auth import token_place
 
+    running = _hub_answers(settings.socket)
+    yield Finding("hub", OK, "running" if running else "not running; start it with gofer up")
+    if not settings.mcp_port:
+        yield Finding("mcp", OK, "on a port that is free at the time; gofer up says which")
+        return
     where = settings.mcp_url(settings.mcp_port)
-    if _hub_answers(settings.socket):
-        yield Finding("hub", OK, "running")
+    if running:
         if not await _lets_in(where, settings):
             remedy = "What gofer up said at its start says why; mend it and start Gofer again."
             yield Finding("mcp", FAILURE, f"Gofer does not answer on {where}", remedy)
             return
     else:
-        yield Finding("hub", OK, "not running; start it with gofer up")
         try:
             bind_port(settings.mcp_host, settings.mcp_port).close()
         except UserError as error:

@@ -80,7 +80,9 @@ def _home() -> Path:
 
 
 def _here() -> str:
-    return str(Path.cwd()) if (Path.cwd() / ".git").exists() else ""
+    """The repository that one is in, unless it is Gofer's own that was just cloned."""
+    here, own = Path.cwd(), Path(__file__).resolve().parents[1]
+    return str(here) if (here / ".git").exists() and here.resolve() != own else ""
 
 
 def _text(question: str, before: str) -> str:

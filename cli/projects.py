@@ -61,12 +61,13 @@ def add(ctx: click.Context, /, folder: Path, yes: bool, as_json: bool, **given: 
     from core.projects import Projects
 
     wanted = {**propose(folder), **{key: value for key, value in given.items() if value}}
+    found = Projects(settings_of(ctx))
+    found.name_for(folder, wanted)  # what cannot be added is not asked about
     if wanted and not yes and not as_json:
         for key, value in wanted.items():
             click.echo(f"  {key} = {json.dumps(value, ensure_ascii=False)}")
         if not click.confirm("Add it with these settings?", default=True):
             wanted = {}
-    found = Projects(settings_of(ctx))
     project = found.add(folder, wanted)
     if as_json:
         display.print_json(project_json(project))

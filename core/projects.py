@@ -103,6 +103,15 @@ class Projects:
         """Remember a repository, with settings for it, in projects.toml.
 
         One that only a folder of GOFER_PROJECTS led to gets its settings that way, too.
+        Raises UserError as `name_for` does.
+        """
+        name = self.name_for(path, settings)
+        self._append(name, {"path": str(path.expanduser().resolve()), **(settings or {})})
+        return self.find(name)
+
+    def name_for(self, path: Path, settings: Mapping[str, object] | None = None) -> str:
+        """What a repository would be called when it is added.
+
         Raises UserError when it is no repository or is there already.
         """
         path = path.expanduser().resolve()
@@ -116,13 +125,11 @@ class Projects:
         here = next((project.name for project in projects if project.path == path), None)
         if here is not None and (here in entries or not settings):
             raise UserError(f"{path} is already there, as project {here}{self._settings_of(here)}.")
-        name = here or path.name
-        if here is None:
-            taken = {project.name for project in projects} | set(entries)
-            longer = (_by_parents(path, depth) for depth in range(1, len(path.parts)))
-            name = next((name for name in longer if name not in taken), str(path))
-        self._append(name, {"path": str(path), **(settings or {})})
-        return self.find(name)
+        if here is not None:
+            return here
+        taken = {project.name for project in projects} | set(entries)
+        longer = (_by_parents(path, depth) for depth in range(1, len(path.parts)))
+        return next((name for name in longer if name not in taken), str(path))
 
     def _settings_of(self, name: str) -> str:
         return f"; its settings are in {self.file}" if name in self._entries() else ""

@@ -26,6 +26,10 @@ NO_WORDS = (
     "I take text, voice notes, audio and video. Of pictures and other files I take only the words "
     "under them, and here are none."
 )
+ONE_PART = (
+    "This message is one part of a longer text, and I keep it as it was. Tap Edit at the draft and"
+    " send the whole text again, or drop it."
+)
 SILENCE = "🎙 I heard no speech in this note, so nothing was started."
 DAY_S = 86_400.0
 LONG_NOTE_S = 20  # from here on its progress is shown
@@ -40,9 +44,10 @@ async def other(desk: Desk, update: Update, _context: object) -> None:
     """Pictures, files and the like: the words that come with them count, nothing else does."""
     message = update.effective_message
     assert message is not None
-    first = message.media_group_id is None or message.media_group_id not in desk.albums
-    if message.media_group_id is not None:
-        desk.albums.add(message.media_group_id)
+    album = message.media_group_id
+    first = album is None or desk.albums.get(message.chat_id) != album  # one answer for all of it
+    if album is not None:
+        desk.albums[message.chat_id] = album
     if message.caption:
         await _written(desk, update, ONLY_WORDS)
     elif first:
@@ -55,9 +60,11 @@ async def edited(desk: Desk, update: Update, _context: object) -> None:
     assert message is not None
     words = _words(desk, message)
     draft = await desk.conversation.draft_said_in(sent.chat_id, sent.message_id)
-    if draft is None or draft.last_part or words in {"", draft.raw_text}:
+    if draft is None or words in {"", draft.raw_text}:
         return
-    if draft.state is DraftState.OPEN:
+    if draft.last_part and draft.state is DraftState.OPEN:
+        await orders.say(desk, sent, ONE_PART)
+    elif draft.state is DraftState.OPEN:
         await drafts.rewritten(desk, draft, await _understand(desk, sent, words))
     elif draft.state is DraftState.SENT:
         await orders.say(desk, sent, "It is started already. Reply to its message to say more.")

@@ -21,22 +21,19 @@ TITLE_LENGTH = 60
 async def submit(parts: Parts, submission: Submission) -> tuple[Task, ...]:
     """All tasks of one submission, durable on return. The same key gives the same tasks again.
 
-    Raises UserError, NotFound, Refused (queue full, no room), AgentError.
+    Raises UserError, NotFound, Refused (queue full, no room, a key used for something else),
+    AgentError.
     """
-    if submission.key is not None:
-        known = await tasks.submitted(parts.database.read, submission.key)
-        if known:
-            return tuple(stored.task for stored in known)
+    if known := await _submitted(parts.database.read, submission):
+        return known
     if submission.template is None or submission.instructions.strip():
         check_text(submission.instructions)
     check_room(parts)
     made = await _tasks(parts, submission)
     changes: list[Change] = []
     async with writing(parts) as tx:
-        if submission.key is not None:
-            known = await tasks.submitted(tx.rows, submission.key)
-            if known:
-                return tuple(stored.task for stored in known)
+        if known := await _submitted(tx.rows, submission):
+            return known
         await check_queue(parts, tx.rows, len(made))
         for stored in made:
             change = Change(tx, stored)
@@ -50,6 +47,19 @@ async def submit(parts: Parts, submission: Submission) -> tuple[Task, ...]:
     for change in changes:
         change.ring(parts)
     return tuple(change.task for change in changes)
+
+
+async def _submitted(rows: Rows, submission: Submission) -> tuple[Task, ...]:
+    """What this very submission made before. Raises Refused when another one had its key."""
+    if submission.key is None:
+        return ()
+    known = tuple(stored.task for stored in await tasks.submitted(rows, submission.key))
+    if any(task.instructions != submission.instructions for task in known):
+        raise Refused(
+            f"This key was used before with other instructions, for task {known[0].id} "
+            f"({known[0].title}). Take another key for new work."
+        )
+    return known
 
 
 async def _tasks(parts: Parts, submission: Submission) -> list[Stored]:

@@ -90,12 +90,15 @@ def _task_report(task: Task) -> str:
     tokens = sum((run.tokens for run in task.runs), Tokens())
     cost = sum(run.cost_usd for run in task.runs)
     runs = "1 run" if len(task.runs) == 1 else f"{len(task.runs)} runs"
+    spent = [f"${cost:.2f}"] if cost else []  # many agents say neither
+    if tokens != Tokens():
+        spent.append(f"{tokens.input} tokens in, {tokens.output} out")
     lines = [
         f"# {task.title}",
         "",
         f"- Task `{task.id}`: {task.status}",
         f"- Project {task.project}, agent {task.agent}, branch `{task.branch or 'none yet'}`",
-        f"- {runs}, ${cost:.2f}, {tokens.input} tokens in, {tokens.output} out",
+        ", ".join([f"- {runs}", *spent]),
     ]
     if task.error:
         lines.append(f"- Error: {task.error.message}")
@@ -108,10 +111,16 @@ def _task_report(task: Task) -> str:
         if review.check:
             lines.append(f"Check: {review.check} (before: {review.check_before or 'unknown'})")
         lines += [
-            f"- `{file.path}` +{file.added or 0} -{file.removed or 0}" for file in review.files
+            f"- {_code(file.path)} +{file.added or 0} -{file.removed or 0}" for file in review.files
         ]
         lines += [f"- Note: {note}" for note in review.notes]
     return "\n".join(lines) + "\n"
+
+
+def _code(name: str) -> str:
+    """A code span that no file's name breaks out of."""
+    shown = "".join(c if c.isprintable() else "�" for c in name)
+    return f"`` {shown.replace('``', '` `')} ``" if "`" in shown else f"`{shown}`"
 
 
 # --- retention -----------------------------------------------------------------------------------

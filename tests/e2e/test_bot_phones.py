@@ -66,6 +66,21 @@ async def test_a_text_put_right_puts_its_draft_right(bot_house: BotHouse) -> Non
         await phone.sees("It is started already. Reply to its message to say more.")
 
 
+async def test_one_part_of_a_long_text_that_is_put_right_is_not_taken_for_all_of_it(
+    bot_house: BotHouse,
+) -> None:
+    phone = bot_house.phone
+    async with bot_house.running() as hub:
+        said = await phone.writes("long " * 600)
+        await phone.writes("rest")
+        await until_handled(hub)
+        await phone.puts_right(said, "other " * 500)
+        await phone.sees("one part of a longer text")
+        draft = await hub.conversation.draft(said)
+        assert draft is not None
+        assert "other" not in draft.text
+
+
 async def test_a_correction_of_a_long_text_is_no_rest_of_it(bot_house: BotHouse) -> None:
     phone = bot_house.phone
     async with bot_house.running():

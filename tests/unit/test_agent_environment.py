@@ -309,6 +309,13 @@ def test_a_bad_agents_file_is_explained(tmp_path: Path, content: str, says: str)
         catalogue.load(tmp_path / "none.toml")
 
 
+def test_all_that_is_wrong_in_an_agents_file_is_said_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "agents.toml"
+    file.write_text("[agents.x]\ncommand = ['x']\n[agents.y]\nprotocol = 'command'\n")
+    with pytest.raises(UserError, match=r"(?s)agents\.x\].*agents\.y\]"):
+        catalogue.load(file)
+
+
 async def test_what_is_installed_and_what_is_not(tmp_path: Path) -> None:
     with lab(tmp_path) as here:
         here.source = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}

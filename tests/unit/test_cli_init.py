@@ -45,6 +45,15 @@ def test_what_was_answered_is_what_the_settings_say(tmp_path: Path, home: Path) 
     assert (home / ".env").stat().st_mode & 0o777 == 0o600
 
 
+def test_the_repository_one_is_in_is_offered_but_never_gofer_itself(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".git").mkdir()
+    assert f"Folders [{tmp_path}]" in init("", "").output
+    monkeypatch.chdir(Path(__file__).parents[2])
+    assert "Folders: " in init("", "").output
+
+
 def test_answers_that_cannot_be_are_asked_again(home: Path) -> None:
     asked = init("", "me", "11", "/no/such/folder", "", "nobody", "codex", "foo://x", "")
     assert "There is no agent nobody. There are: claude, codex" in asked.output

@@ -12,6 +12,7 @@ from cli import doctor
 from cli.main import gofer
 from cli.projects import propose
 from core.config import Settings
+from core.errors import UserError
 from tests.fakes.checkout import Checkout
 
 
@@ -86,6 +87,15 @@ def test_what_is_proposed_can_be_refused(tmp_path: Path, home: Path) -> None:
     answered = CliRunner().invoke(gofer, ["projects", "add", str(app)], input="n\n")
     assert 'check = "go test ./..."' in answered.output
     assert "check =" not in (home / "projects.toml").read_text()
+
+
+def test_what_is_there_already_is_not_asked_about(tmp_path: Path, home: Path) -> None:
+    app = files(tmp_path / "app", ".git/", "go.mod")
+    assert CliRunner().invoke(gofer, ["projects", "add", str(app), "-y"]).exit_code == 0
+    again = CliRunner().invoke(gofer, ["projects", "add", str(app)])
+    assert isinstance(again.exception, UserError)
+    assert "already there" in str(again.exception)
+    assert "go test" not in again.output
 
 
 async def test_the_doctor_names_the_check_that_a_project_could_have(

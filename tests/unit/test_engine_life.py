@@ -71,6 +71,13 @@ async def test_the_same_key_makes_one_task(hall: Hall) -> None:
     assert len(await hall.engine.tasks()) == 1
 
 
+async def test_a_key_that_was_used_for_something_else_is_refused(hall: Hall) -> None:
+    first = await submit(hall, "Fix the cart.", key="k")
+    with pytest.raises(Refused, match=first.id):
+        await submit(hall, "Fix the login.", key="k")
+    assert len(await hall.engine.tasks()) == 1
+
+
 async def test_a_turn_that_changes_nothing_is_no_change(hall: Hall) -> None:
     async def answers(agent: Agent) -> None:
         await agent.ends_turn("42")

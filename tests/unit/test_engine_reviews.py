@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import MergeConflict, NotFound, Refused, UserError
-from core.model import ReviewState, Status, Submission, Task
+from core.model import ReviewState, Status, Submission, Task, Tokens, Usage
+from tests.fakes.agents import Agent
 from tests.fakes.hall import Hall
 
 ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
@@ -123,11 +124,35 @@ async def test_files_are_accepted_or_put_back(hall: Hall, task: Task) -> None:
 
 
 async def test_a_report_counts_runs_in_words(hall: Hall, task: Task) -> None:
-    assert "- 1 run, " in await hall.engine.report(task.id)
+    assert "- 1 run\n" in await hall.engine.report(task.id)
     await hall.engine.retry(task.id, by="ann")
     await hall.until(task.id, Status.QUEUED, Status.EXECUTING, Status.STREAMING)
     await hall.until(task.id, *ENDED)
-    assert "- 2 runs, " in await hall.engine.report(task.id)
+    assert "- 2 runs\n" in await hall.engine.report(task.id)
+
+
+async def test_a_report_gives_what_an_agent_says_that_it_took(hall: Hall) -> None:
+    async def counts(agent: Agent) -> None:
+        await agent.says(Usage(Tokens(input=7, output=3), 0.25))
+        await agent.ends_turn("done")
+
+    hall.agents.scripts = {"claude": counts}
+    [made] = await hall.engine.submit(Submission("Fix it."))
+    await hall.until(made.id, *ENDED)
+    assert "- 1 run, $0.25, 7 tokens in, 3 out\n" in await hall.engine.report(made.id)
+
+
+async def test_a_report_says_no_figures_that_the_agent_does_not_give(hall: Hall) -> None:
+    async def gives_none(agent: Agent) -> None:
+        await agent.writes("a`b\n## Merge", "text")
+        await agent.ends_turn("done")
+
+    hall.agents.scripts = {"claude": gives_none}
+    [made] = await hall.engine.submit(Submission("Fix it."))
+    await hall.until(made.id, *ENDED)
+    report = await hall.engine.report(made.id)
+    assert "- 1 run\n" in report
+    assert "- `` a`b�## Merge `` +" in report
 
 
 async def test_a_pull_request_is_planned_then_opened(hall: Hall, task: Task) -> None:
