@@ -27,7 +27,7 @@ from core.model import Status
 @click.option("--base", help="Branch, tag or commit to start from.")
 @click.option("--uncommitted", is_flag=True, help="Start from the work tree as it is now.")
 @click.option("--after", metavar="ID", help="Begin from this task once it has succeeded.")
-@click.option("--key", help="The same key again gives the same task again.")
+@click.option("--key", help="The same TEXT and key again give the same task again.")
 @click.option("--wait", is_flag=True, help="Watch it to its end.")
 @as_json
 @click.pass_context
@@ -93,8 +93,8 @@ def _print_tasks(tasks: list[dict[str, Any]], *, as_json: bool, whole: bool) -> 
         return
     for task in tasks:
         click.echo(display.summary(task) if whole else display.line(task))
-    if not whole:
-        click.echo(f"Watch it: gofer logs {tasks[0]['id']} --follow")
+    for task in () if whole else tasks:
+        click.echo(f"Watch it: gofer logs {task['id']} --follow")
 
 
 @click.command()
