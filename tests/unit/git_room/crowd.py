@@ -29,6 +29,7 @@ STEPS = ("prepare", "checkpoint", "merge", "undo", "discard", "restore", "spare"
 def with_two_files(path: Path) -> Checkout:
     """An owner's folder at which the steps below start."""
     checkout = Checkout.make(path)
+    checkout.git("config", "gc.autoDetach", "false")  # packing behind it, it would blind `fsck`
     checkout.put("app.py", "one\n")
     checkout.put("gone.txt")
     checkout.commit("Start")
