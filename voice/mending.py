@@ -74,6 +74,8 @@ def _alike(heard: Sequence[str], words: frozenset[str]) -> Iterator[tuple[str, f
 
 def _is_word(word: str, own: frozenset[str]) -> bool:
     """Whether names may well have this word, as it is or with an ending."""
+    if not word.isalpha():
+        return True  # numbers stay
     stems = {word, word.removesuffix("s"), word.removesuffix("ed"), word.removesuffix("d")}
     stems |= {word.removesuffix("ing"), word.removesuffix("es")}
     return not stems.isdisjoint(own | common_words() | ordinary_words())

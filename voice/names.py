@@ -7,21 +7,21 @@ a Python project and `parseRows` in a TypeScript one; "snake case total count" i
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from voice.alignment import sounds_like
+from voice.name_ends import Ends, Taken
+from voice.name_forms import form_in, form_of, sliced, words_of, write
+from voice.name_kinds import Kinds, Said
 from voice.sounds import sounds_of
 from voice.spoken import Language, Token
 
-LONGEST = 6  # words of a new name
-LOOK_BACK = 6  # words before "called" in which its kind may be named
+LOOK_BACK = 7  # words before the "to" of "rename … to", and before a kind
+LOOK_UP = 10  # words before "called" in which a verb of making may be
 MOST_UNCALLED = 4  # words of a name that comes without "called"
-LIKE_KIND = 0.75  # likeness of a misheard kind ("an m" for "enum")
+_SLICED = ("branch", "route", "endpoint", "path", "url")  # have slashes in them
 
-
-Taken = Sequence[tuple[int, int, str]]  # names of the repository: first, last and written
+Mend = Callable[[Sequence[str]], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,100 +35,135 @@ class NewName:
     heard: str = ""  # the same in the words that were heard, where they differ
 
 
-def write(words: Sequence[str], form: str) -> str:
-    """The words joined in a form: camel, pascal, snake, kebab or constant."""
-    lower = [word.lower() for word in words]
-    match form:
-        case "camel":
-            return lower[0] + "".join(word.capitalize() for word in lower[1:])
-        case "pascal":
-            return "".join(word.capitalize() for word in lower)
-        case "snake":
-            return "_".join(lower)
-        case "constant":
-            return "_".join(lower).upper()
-        case "kebab":
-            return "-".join(lower)
-    raise ValueError(form)
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A name is asked for: its words begin at `start`, and all from `first` on gives way."""
 
-
-def form_of(written: str) -> str:
-    """The form that a name is in; empty for a path."""
-    if "." in written or "/" in written:
-        return ""
-    if "_" in written or written.isupper():
-        return "constant" if written.isupper() else "snake"
-    if "-" in written:
-        return "kebab"
-    return "pascal" if written[:1].isupper() else "camel"
+    first: int
+    start: int
+    kind: Said
+    form: str = ""
+    least: int = 1  # words of a name that is believed
 
 
 class Naming:
-    """Finds new names in tokens. `value_style` is how functions are written where the name goes,
-    `file_style` how the project names files; `mend` gives words that were misheard their right
-    ones."""
+    """Finds new names in tokens. `styles` are how functions ("value"), files, folders and modules
+    are written where the name goes; `mend` gives words that were misheard their right ones."""
 
     def __init__(
         self,
         tokens: Sequence[Token],
         speech: Language,
-        value_style: str,
-        file_style: str,
-        mend: Callable[[Sequence[str]], Sequence[str]] = list,
+        styles: Mapping[str, str],
+        mend: Mend = list,
     ) -> None:
         self._tokens = tokens
         self._words = [token.word for token in tokens]
         self._speech = speech
+        self._kinds = Kinds(tokens, speech)
+        self._ends = Ends(tokens, speech)
         self._called = speech.phrases("names", "called")
         self._misheard = speech.phrases("names", "misheard_called")
-        self._hard_ends = speech.words("names", "ends")
-        self._soft_ends = speech.words("names", "soft_ends")
-        self._ends = self._hard_ends | self._soft_ends
-        self._inner = speech.words("names", "inner")
         self._never_first = speech.words("names", "never_first") | speech.words("determiners")
-        self._forms = {
-            tuple(said.split()): form for said, form in speech.data["names"]["forms"].items()
+        self._forms: dict[tuple[str, ...], str] = {
+            tuple(said.split()): form
+            for form, ways in speech.data["names"]["forms"].items()
+            for said in ways
         }
-        self._kinds: dict[str, str] = speech.data["names"]["kinds"]
-        self._value_style = value_style
-        self._file_style = file_style
+        self._styles = styles
         self._mend = mend
 
     def find(self, taken: Taken) -> Iterator[NewName]:
-        """New names outside the spans that are taken by names of the repository."""
+        """Where one overlaps a name of the repository (`taken`), the new one is meant."""
         place = done = 0
+        row: Ask | None = None  # "called read header and read body" goes on behind `done`
         while place < len(self._tokens):
-            found = self._at(place, taken) or self._beside_its_kind(place, taken)
+            ask = self._asked_at(place, taken)
+            if not ask and row and place == done:
+                ask = self._next_of(row, place)
+            found = self._named(ask, taken) if ask else self._beside_its_kind(place, taken)
             if found and found.first >= done:
                 yield found
                 place = done = max(place + 1, found.last)
+                row = ask if ask and ask.kind.several else None
             else:
                 place += 1
 
-    def _at(self, place: int, taken: Taken) -> NewName | None:
-        """A name asked for from here on: "called [snake case] …" or "snake case …"."""
-        called, form_before = self._called_at(place), ""
-        if not called:
-            form_before = self._renamed_at(place, taken)
-            called = (self._words[place],) if form_before else None
-        first = place + len(called) if called else place
-        form, length = self._form_at(first)
-        if not called and not form:
+    def _asked_at(self, place: int, taken: Taken) -> Ask | None:
+        """A name asked for from here on: "called [snake case] …", "rename … to", "snake case …"."""
+        called = self._called_at(place)
+        if called:
+            return self._ask_called(place, called, taken)
+        renamed = self._renamed_at(place, taken)
+        if renamed:
+            return renamed
+        form, length = self._form_at(place)
+        if not form or self._called_at(place + length):
             return None
-        start = first + length
-        kind = self._kind_before(place) if called else ""
-        if kind == "hook":  # "the bounce" is heard for "debounce"
-            last = self._end(start, taken, self._hard_ends - {"the"})
-        else:
-            last = self._end(start, taken, self._hard_ends if form else self._ends)
-        words = self._plain(start, last)
-        if not words or self._mend(words)[0] in self._never_first:  # "a sink" may be async
-            return None
-        if called and self._words[place] == "name" and words[0] in self._predicates():
-            return None  # "the component name is wrong"
-        return self._named(first, last, words, kind, form or form_before)
+        return Ask(place, place + length, Said(), form)
 
-    def _named(
+    def _ask_called(self, place: int, called: int, taken: Taken) -> Ask | None:
+        first = place + called
+        form, length = self._form_at(first, called=True)
+        form = form or self._form_before(place)
+        again = self._words[place + 1 : first] == ["it"]
+        kind = self._kinds.in_call(place, first) or self._kinds.before(place, again)
+        if first + length >= len(self._tokens) or self._only_told(place, first, kind):
+            return None
+        if not kind and not form:
+            return Ask(first, first, kind, least=2) if self._is_made(place, taken) else None
+        return Ask(first, first + length, kind, form)
+
+    def _only_told(self, place: int, first: int, kind: Said) -> bool:
+        """ "is called off", "the component name is wrong": nothing is named."""
+        behind = self._word(first)
+        if self._words[place] == "name" and behind in self._predicates():
+            return True
+        if self._word(place - 1) not in self._speech.words("names", "being"):
+            return False
+        return not kind or self._ends.passes_on(behind)
+
+    def _is_made(self, place: int, taken: Taken) -> bool:
+        """Whether something is to be made here, or the note is about code."""
+        technical = self._speech.words("leads", "technical")
+        making = self._inventing_before(place)
+        return bool(taken) or making or not technical.isdisjoint(self._words)
+
+    def _inventing_before(self, place: int) -> bool:
+        before = self._words[max(0, place - LOOK_UP) : place]
+        return not self._speech.words("names", "inventing").isdisjoint(before)
+
+    def _next_of(self, row: Ask, place: int) -> Ask | None:
+        """ "… and read body", where several were announced."""
+        joins = self._words[place] in self._speech.words("names", "joins")
+        if not joins and not self._tokens[place].pause.startswith(","):
+            return None
+        start = place + joins
+        return Ask(start, start, row.kind, row.form) if start < len(self._tokens) else None
+
+    def _named(self, ask: Ask, taken: Taken) -> NewName | None:
+        making = self._inventing_before(ask.first)
+        others = [t for t in taken if t[0] != ask.start or not making or "." in t[2]]
+        hook = ask.kind.name == "hook"  # "the bounce" is heard for "debounce"
+        slashes = ask.kind.name in _SLICED
+        last = self._ends.after(
+            ask.start,
+            others,
+            formed=bool(ask.form),
+            sentence=ask.kind.name == "test" or self._word(ask.start) == "test",
+            slashes=slashes,
+            inside=frozenset({"the"} if hook else ()),
+        )
+        tokens = self._tokens[ask.start : last]
+        words = words_of(tokens)
+        if len(words) < ask.least or self._mend(words)[0] in self._never_first:
+            return None  # mended, since "a sink" may be async
+        if slashes and any(token.mark == "/" for token in tokens):
+            return NewName(ask.first, last, sliced(tokens), ask.kind.name)
+        form = ask.form or self._form_behind(last) or form_in(tokens)
+        return self._as(ask.first, last, words, ask.kind.name, form)
+
+    def _as(
         self, first: int, last: int, words: Sequence[str], kind: str, form: str = ""
     ) -> NewName:
         words = self._as_hook(words) if kind == "hook" else words
@@ -136,94 +171,100 @@ class Naming:
         written, heard = write(self._mend(words), form), write(words, form)
         return NewName(first, last, written, kind, heard if heard != written else "")
 
-    def _plain(self, start: int, last: int) -> list[str]:
-        """The words of a name; letters said one by one are one word."""
-        words: list[str] = []
-        spelling = False
-        for word in self._words[start:last]:
-            for part in re.findall(r"\w+", word):
-                letter = len(part) == 1 and part.isalpha()
-                if letter and spelling:
-                    words[-1] += part
-                else:
-                    words.append(part)
-                spelling = letter
-        return words
-
     def _beside_its_kind(self, place: int, taken: Taken) -> NewName | None:
         """ "add a hook use clipboard", "create a price badge component": no "called", but a noun
         of `kinds` behind a verb of making, and words that can be a name."""
         kind = self._words[place]
-        if kind not in self._kinds or self._kinds[kind] not in ("value", "pascal", "camel"):
+        if kind not in self._speech.words("names", "uncalled"):
             return None
         article = self._article_before(place)
-        if article is None or (place + 1 < len(self._words) and self._called_at(place + 1)):
+        if article is None or self._form_at(place + 1)[0]:
             return None
-        for first, last in ((place + 1, self._end(place + 1, taken, self._ends)), (article, place)):
+        behind = self._ends.after(place + 1, taken)
+        for first, last in ((place + 1, behind), (article, place)):
             free = not any(first < end and begin < last for begin, end, _ in taken)
             inside = self._tokens[first:last]
-            if not free or any(token.pause or token.mark for token in inside):
+            called = any(self._called_at(at) for at in range(first, last + 1))
+            if called or not free or any(token.pause or token.mark for token in inside):
                 continue
-            words = self._plain(first, last)
-            telling = last != place and bool(words) and words[0].endswith("ing")
-            if telling or not self._can_be_name(kind, words):
+            words = words_of(inside)
+            before = last == place
+            telling = not before and bool(words) and words[0].endswith("ing")
+            if telling or not self._can_be_name(kind, words, before):
                 continue  # "a component showing the price" names nothing
-            if last == place or not self._goes_on(last):
-                return self._named(first, last, words, kind)
+            if before or self._ends.is_end(last):
+                return self._as(first, last, words, kind)
         return None
 
     def _article_before(self, place: int) -> int | None:
         """Where the words behind "add a new" begin, which come before a noun of `kinds`."""
         indefinite = self._speech.words("names", "indefinite")
         plain = self._speech.words("names", "plain_kinds")
-        inventing = self._speech.words("names", "inventing")
         start = place
         while start > max(0, place - LOOK_BACK) and self._words[start - 1] not in indefinite:
-            if self._words[start - 1] in self._ends or self._tokens[start].pause:
+            if self._ends.is_end(start - 1) or self._tokens[start].pause:
                 return None
             start -= 1
         before = start - 1
-        while before > 0 and self._words[before] in indefinite:
+        passing = indefinite | self._speech.words("names", "for_whom")
+        while before > 0 and self._words[before] in passing:
             before -= 1
-        if start < 1 or self._words[before] not in inventing:
+        if start < 1 or self._words[before] not in self._speech.words("names", "inventing"):
             return None
         while start < place and self._words[start] in plain:
             start += 1
         return start
 
-    def _can_be_name(self, kind: str, words: Sequence[str]) -> bool:
-        if not 2 <= len(words) <= MOST_UNCALLED or words[0] in self._never_first | self._ends:
+    def _can_be_name(self, kind: str, words: Sequence[str], before: bool) -> bool:
+        """Whether these words `before` the kind, or behind it, name one."""
+        if not 2 <= len(words) <= MOST_UNCALLED:
             return False
-        if any(word in self._kinds for word in words[:-1]):
+        if words[0] in self._never_first or self._ends.passes_on(words[0]):
             return False
-        match self._kinds[kind]:
+        if self._speech.words("names", "uncalled") & set(words[:-1]):
+            return False
+        match self._kinds.style(kind):
             case "camel":
                 return sounds_of(words[0])[:2] == "yu"
             case "value":
-                return words[0] in self._speech.words("names", "verbs")
+                bare = not before and kind in self._speech.words("names", "bare")
+                return bare or words[0] in self._speech.words("names", "verbs")
+            case "constant":  # "a constant stream of news" is none
+                return not before and self._speech.words("names", "inner").isdisjoint(words)
         return True
 
-    def _goes_on(self, place: int) -> bool:
-        """Whether more of the sentence follows that no name can be followed by."""
-        if place >= len(self._tokens) or self._tokens[place].pause:
-            return False
-        return self._words[place] not in self._ends
+    def _called_at(self, place: int) -> int:
+        """How many words of "called" are at this place, right or misheard."""
+        if place >= len(self._tokens):
+            return 0
+        calling = self._kinds.calling(place)
+        if calling:
+            return calling
+        doubtful = self._kinds.ending(place) and self._inventing_before(place)
+        misheard = self._misheard if doubtful else ()
+        phrases = (*self._called, *misheard)
+        return next((len(phrase) for phrase in phrases if self._says(place, phrase)), 0)
 
-    def _called_at(self, place: int) -> Sequence[str] | None:
-        """The words of "called" at this place, right or misheard."""
-        behind_kind = place > 0 and self._words[place - 1] in self._kinds
-        phrases = [*self._called, *(self._misheard if behind_kind else ())]
-        return next((phrase for phrase in phrases if self._says(place, phrase)), None)
-
-    def _renamed_at(self, place: int, taken: Taken) -> str:
-        """The form of the old name, where this is the "to" of "rename parseRow to …"."""
+    def _renamed_at(self, place: int, taken: Taken) -> Ask | None:
+        """Where this is the "to" of "rename parseRow to …": a name in the form of the old one."""
         if self._words[place] not in self._speech.words("names", "becomes"):
-            return ""
-        renaming = self._speech.words("names", "renaming")
-        for first, last, written in taken:
-            if last == place and first and self._words[first - 1] in renaming:
-                return form_of(written)
-        return ""
+            return None
+        back = max(0, place - LOOK_BACK)
+        verbs = self._speech.words("names", "renaming")
+        verb = next((at for at in range(place - 1, back - 1, -1) if self._words[at] in verbs), None)
+        if verb is None or any(token.pause for token in self._tokens[verb + 1 : place + 1]):
+            return None
+        start = place + 1
+        for _, last, written in taken:
+            if verb - 3 <= last <= place:
+                form = form_of(written)
+                return Ask(start, start, Said(), form) if form else None
+        kind = next(filter(None, (self._kinds.ending(at) for at in range(place, verb, -1))), Said())
+        if kind:
+            return Ask(start, start, kind)
+        named = 2 <= place - verb - 1 <= MOST_UNCALLED
+        plain = self._words[verb + 1] not in self._never_first
+        return Ask(start, start, kind, least=2) if named and plain else None
 
     def _predicates(self) -> frozenset[str]:
         return self._speech.words("leads", "predicates")
@@ -236,50 +277,31 @@ class Naming:
         return words
 
     def _says(self, place: int, phrase: Sequence[str]) -> bool:
-        words = self._words[place : place + len(phrase)]
-        return len(words) == len(phrase) and all(
-            part in ("_", word) for part, word in zip(phrase, words, strict=True)
-        )
+        return tuple(self._words[place : place + len(phrase)]) == tuple(phrase)
 
-    def _form_at(self, place: int) -> tuple[str, int]:
+    def _form_at(self, place: int, *, called: bool = False) -> tuple[str, int]:
+        """A form said here and its words; some are believed only behind "called"."""
+        doubtful = self._speech.phrases("names", "doubtful_forms")
         for said, form in self._forms.items():
-            if self._says(place, said):
+            if self._says(place, said) and (called or said not in doubtful):
                 return form, len(said)
         return "", 0
 
-    def _end(self, start: int, taken: Taken, ends: frozenset[str]) -> int:
-        for place in range(start, min(start + LONGEST, len(self._tokens))):
-            token = self._tokens[place]
-            ended = place > start and (token.pause or self._ends_at(place, ends))
-            if ended or token.mark == "/" or any(first <= place < last for first, last, _ in taken):
-                return place
-        return min(start + LONGEST, len(self._tokens))
-
-    def _ends_at(self, place: int, ends: frozenset[str]) -> bool:
-        """Whether the name is over before this word, by the word and the one behind it."""
-        word = self._words[place]
-        after = self._words[place + 1] if place + 1 < len(self._words) else ""
-        if word in self._ends | self._inner and after in self._speech.words("determiners"):
-            return True  # "… on the page", whatever form was said
-        if word in self._inner and after in self._soft_ends:
-            return False  # "last seen at to the result"
-        return word in ends
-
-    def _kind_before(self, place: int) -> str:
-        for word in reversed(self._words[max(0, place - LOOK_BACK) : place]):
-            if word in self._kinds:
-                return word
-        while place and self._tokens[place - 1].mark:
-            place -= 1
-        for length in (2, 1):
-            said = self._tokens[max(0, place - length) : place]
-            for kind in self._kinds if said else ():
-                if sounds_like(said, kind, LIKE_KIND):
-                    return kind
+    def _form_before(self, place: int) -> str:
+        """ "a function in camel case called …" """
+        for said, form in self._forms.items():
+            if place >= len(said) and self._says(place - len(said), said):
+                return form
         return ""
 
+    def _form_behind(self, place: int) -> str:
+        """ "… called count words in snake case" """
+        joins = self._word(place) in self._speech.words("names", "in_form")
+        return self._form_at(place + 1, called=True)[0] if joins else ""
+
+    def _word(self, place: int) -> str:
+        return self._words[place] if 0 <= place < len(self._words) else ""
+
     def _style(self, kind: str) -> str:
-        style = self._kinds.get(kind, "value")
-        if style == "file":
-            return self._file_style
-        return self._value_style if style == "value" else style
+        style = self._kinds.style(kind) or "value"
+        return self._styles.get(style, style)

@@ -15,7 +15,8 @@ from functools import lru_cache
 
 from voice.alignment import align, sounds_like
 from voice.matching import Match, folder_said
-from voice.names import form_of, write
+from voice.name_forms import form_of, write
+from voice.name_kinds import Kinds
 from voice.pronunciation import forms_of_name, parts_of, split_path
 from voice.spoken import Language, Token, find_phrase, plain_letters
 from voice.vocabulary import Kind, Vocabulary
@@ -152,10 +153,8 @@ def _own_name(tokens: Sequence[Token], dot: int, speech: Language) -> int | None
 
 def _calls_a_file(tokens: Sequence[Token], called: int, speech: Language) -> bool:
     """ "A function called clip to trainer dot py" is about two names, and the file is there."""
-    kinds: dict[str, str] = speech.data["names"]["kinds"]
-    before = [token.word for token in tokens[max(0, called - LOOK_BACK) : called]]
-    kind = next((word for word in reversed(before) if word in kinds), None)
-    return kind is None or kinds[kind] == "file"
+    kinds = Kinds(tokens, speech)
+    return kinds.style(kinds.before(called).name) in ("", "file", "module")
 
 
 def _first(tokens: Sequence[Token], slash: int) -> int:

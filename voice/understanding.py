@@ -16,7 +16,8 @@ from voice.commands import find_verbs
 from voice.intent import read_intent
 from voice.matching import Match, find_names, neighbour
 from voice.mending import mend
-from voice.names import Naming, NewName, form_of
+from voice.name_forms import form_of
+from voice.names import Naming, NewName
 from voice.new_paths import NewPath, file_form, find_paths
 from voice.pronunciation import parts_of
 from voice.sentences import Mention
@@ -99,12 +100,11 @@ def _edits(
     naming = Naming(
         _with_verbs(tokens, speech),
         speech,
-        _style_there(matches, vocabulary),
-        file_form(vocabulary),
+        _styles_there(matches, vocabulary),
         lambda words: mend(words, vocabulary),
     )
     new = [_of_new(name) for name in naming.find(spans)]
-    names = _apart(names, new)
+    names = _apart(new, names)
     names = _apart(names, [_of_term(term) for term in find_terms(tokens, speech)])
     starts = [edit.first for edit in names]
     verbs = [_Edit(v.first, v.last, v.word) for v in find_verbs(tokens, speech, starts)]
@@ -119,6 +119,18 @@ def _with_verbs(tokens: Sequence[Token], speech: Language) -> Sequence[Token]:
         if verb.last == verb.first + 1:
             meant[verb.first] = replace(tokens[verb.first], text=verb.word)
     return meant
+
+
+def _styles_there(matches: Sequence[Match], vocabulary: Vocabulary) -> Mapping[str, str]:
+    """How what has no form of its own is named where the note goes."""
+    value, file = _style_there(matches, vocabulary), file_form(vocabulary)
+    return {
+        "value": value,
+        "file": file,
+        "folder": "snake" if value == "snake" else "kebab",
+        "module": "pascal" if "rb" in vocabulary.extensions[:1] else file,
+        "part": "snake" if value == "snake" else "pascal",
+    }
 
 
 def _style_there(matches: Sequence[Match], vocabulary: Vocabulary) -> str:
