@@ -20,6 +20,7 @@ HELD_OUT: Mapping[str, Callable[[int], bool]] = {  # each set (`<name>.toml`), b
     "first": lambda number: number % 3 == 0,
     "fresh": lambda number: number // 2 % 2 == 1,
     "third": lambda number: number // 2 % 2 == 1,
+    "fourth": lambda number: number // 2 % 2 == 1,
     "languages": lambda number: number // 2 % 2 == 1,
 }
 _MARK = re.compile(r"\{([pinxw]):([^|{}]*)\|([^{}]*)\}")
@@ -94,10 +95,11 @@ class Repository:
     branches: Sequence[str]
 
 
-def load_repositories(path: Path = HERE / "repositories.toml") -> dict[str, Repository]:
-    tables = tomllib.loads(path.read_text("utf-8"))
+def load_repositories() -> dict[str, Repository]:
     return {
-        name: Repository(name, table["files"], table["branches"]) for name, table in tables.items()
+        name: Repository(name, table["files"], table["branches"])
+        for file in sorted(HERE.glob("*repositories.toml"))
+        for name, table in tomllib.loads(file.read_text("utf-8")).items()
     }
 
 

@@ -36,6 +36,7 @@ STUBS = {
     "kt": "fun {}() {{}}\n",
     "rs": "fn {}() {{}}\n",
     "rb": "class {}; end\n",
+    "cs": "class {} {{}}\n",
 }  # how a file defines a symbol
 RUBY = "def {}; end\n"
 STUB = "export function {}() {{}}\n"
