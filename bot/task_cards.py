@@ -108,6 +108,7 @@ def ended_card(task: Task) -> Card:
         fit(_beginning(task.answer), ANSWER) if task.answer else "",
         fit(plain(task.error.message), 400) if task.error and task.status is Status.FAILED else "",
         *(_review(review) if review else ()),
+        _unsent(task),
         code(task.branch) if task.branch and review and review.files else "",
     ]
     return Card(join(parts, "\n\n"), ended_buttons(task))
@@ -143,10 +144,13 @@ def ended_buttons(task: Task) -> Rows:
         land = [button(merge, "merge"), button("Squash", "squash"), button("Pull request", "pr")]
     else:
         land = [_again(task)]
-    if state is ReviewState.PULL_REQUEST and review.url:
-        land[-1:] = [Button("Pull request ↗", url=review.url)]
+    url = review.url or ""  # words, for a host of an unknown kind
+    opened = state is ReviewState.PULL_REQUEST and url.startswith("http")
+    link = (Button("Pull request ↗", url=url),) if opened else ()
+    if link and task.status is Status.COMPLETED and not review.waits:
+        land.pop()  # it has all there is
     return (
-        tuple(land),
+        (*land, *link),
         (go_on, button("📄 Diff", "diff"), button("↩️ Undo", "undo")),
         (
             *((button("📂 Files", "files"),) if len(review.files) > 1 else ()),
@@ -208,11 +212,13 @@ def confirm_card(task: Task, question: str, yes: str, action: str) -> Card:
 
 def plan_card(task: Task, plan: str) -> Card:
     """What a pull request would push, before it does."""
+    again = task.review is not None and task.review.state is ReviewState.PULL_REQUEST
+    verb = "Update" if again else "Open"
     return Card(
-        join([bold("Open a pull request?"), plain(plan)], "\n\n"),
+        join([bold(f"{verb} {'the' if again else 'a'} pull request?"), plain(plan)], "\n\n"),
         (
             (
-                Button("Open it", "pr_open", task.id, {"head": task.head or ""}),
+                Button(f"{verb} it", "pr_open", task.id, {"head": task.head or ""}),
                 Button("Not now", "keep", task.id),
             ),
         ),
@@ -352,6 +358,19 @@ def _review(review: Review) -> Iterable[Rich]:
                 *(plain(f"• {shorten(text, NOTE)}") for text in review.notes[:NOTES]),
             ]
         )
+
+
+def _unsent(task: Task) -> Rich:
+    """What the pull request has not got."""
+    review = task.review
+    if review is None or review.state is not ReviewState.PULL_REQUEST:
+        return Rich()
+    if review.waits:
+        way = " Tap “Pull request” to send it." if task.status is Status.COMPLETED else ""
+        return plain(f"⏸ The pull request has not got the newest work. {review.waits}{way}")
+    if review.pushed not in (None, task.head):
+        return plain("📤 The newest work is being sent to the pull request.")
+    return Rich()
 
 
 def _file(change: FileChange) -> Rich:

@@ -86,6 +86,8 @@ def review_lines(review: Json) -> Iterator[str]:
         yield f"merged  {review['merged_commit'][:10]} into {review['target']}"
     if review["url"]:
         yield f"pull request {review['url']}"
+    if review.get("waits"):
+        yield f"unsent  The pull request has not got the newest work. {review['waits']}"
 
 
 def cleaned(removed: Json) -> str:
@@ -102,6 +104,8 @@ def next_step(task: Json) -> str | None:
     match task["status"], review and review["state"]:
         case "COMPLETED", "open" if review["files"]:
             steps = ["diff", "merge", "discard"]
+        case "COMPLETED", "pull_request" if review.get("waits"):
+            steps = ["diff", "pr"]
         case _, "merged":
             steps = ["undo --merge"]
         case _, "discarded":

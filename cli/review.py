@@ -95,7 +95,11 @@ def resolve(ctx: click.Context, task: str, as_json: bool) -> None:
 @as_json
 @click.pass_context
 def pr(ctx: click.Context, task: str, yes: bool, head: str | None, as_json: bool) -> None:
-    """Push a task's branch and open a pull request; says first what goes where."""
+    """Push a task's branch and open a pull request; says first what goes where.
+
+    Later turns of the task are pushed to it as well. What waits (`gofer show` says why) goes when
+    you ask again.
+    """
     with open_hub(settings_of(ctx)) as hub:
         seen = _head(hub, task, head)
         if not yes:

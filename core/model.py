@@ -342,6 +342,8 @@ class Review:
     merged_commit: str | None = None
     target: str | None = None  # branch it was merged into
     url: str | None = None  # of the pull request
+    pushed: str | None = None  # head that was last sent to it
+    waits: str | None = None  # why it does not have what came since
 
 
 @dataclass(frozen=True, slots=True)

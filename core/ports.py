@@ -215,6 +215,15 @@ class Repositories(Protocol):
         """Push the branch and open a pull request. Returns its address (or the compare link)."""
         ...
 
+    async def update_pull_request(
+        self, project: Project, workspace: Workspace, *, expected_head: str
+    ) -> str:
+        """Push what came since to the pull request that was opened. Returns where it went.
+
+        Raises Refused, which says why, where the owner has to look first. Repeatable.
+        """
+        ...
+
     async def discard(self, project: Project, workspace: Workspace) -> None:
         """Remove branch and work tree; the tip stays under `refs/gofer/kept/<branch>`."""
         ...

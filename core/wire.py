@@ -83,6 +83,8 @@ def review_json(review: Review) -> dict[str, Any]:
         "merged_commit": review.merged_commit,
         "target": review.target,
         "url": review.url,
+        "pushed": review.pushed,
+        "waits": review.waits,
     }
 
 

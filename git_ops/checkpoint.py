@@ -22,6 +22,7 @@ from git_ops.git import Git, fields, sandboxed, shown
 Confine = Callable[[Sequence[str]], Sequence[str]]
 
 FATAL = 128  # git gave up; other failures concern single files
+FOLDED = "The agent's own commits were folded into one"
 UNREAD = "without a sandbox its repository is not read"
 BUNDLE = "gofer.bundle"
 BUNDLE_LIMIT = 300_000_000
@@ -197,7 +198,7 @@ def _collect(work_tree: Path) -> bytes:
 
 
 def _folded(reason: str) -> str:
-    return f"The agent's own commits were folded into one ({reason})."
+    return f"{FOLDED} ({reason})."
 
 
 def _unpack(clone: Clone, bundle: bytes) -> str:

@@ -21,10 +21,11 @@ class Rule:
     words: str
     path: re.Pattern[str]
     statuses: frozenset[str] = frozenset()
+    holds: bool = False  # not to be pushed before the owner has seen it
 
 
-def _rule(words: str, path: str, *statuses: str) -> Rule:
-    return Rule(words, re.compile(path, re.IGNORECASE), frozenset(statuses))
+def _rule(words: str, path: str, *statuses: str, holds: bool = False) -> Rule:
+    return Rule(words, re.compile(path, re.IGNORECASE), frozenset(statuses), holds)
 
 
 RULES = (
@@ -34,12 +35,14 @@ RULES = (
         r"|\.devcontainer)/|(^|/)(\.mcp\.json|\.gitattributes|\.gitmodules|\.lfsconfig|\.envrc"
         r"|\.pre-commit-config\.yaml|lefthook\.ya?ml|\.npmrc|\.yarnrc(\.yml)?|conftest\.py"
         r"|sitecustomize\.py|\.pth)$",
+        holds=True,
     ),
     _rule(
         "Changes what CI does",
         r"^\.(github|gitlab|circleci|buildkite|woodpecker|forgejo|gitea)/"
         r"|(^|/)(\.gitlab-ci\.yml|\.travis\.yml|Jenkinsfile|azure-pipelines\.yml"
         r"|bitbucket-pipelines\.yml|\.woodpecker\.ya?ml|appveyor\.yml)$",
+        holds=True,
     ),
     _rule(
         "Changes dependencies",
@@ -47,6 +50,7 @@ RULES = (
         r"|pyproject\.toml|poetry\.lock|uv\.lock|Pipfile(\.lock)?|setup\.(py|cfg)"
         r"|requirements[^/]*\.(txt|in)|Cargo\.(toml|lock)|go\.(mod|sum)|Gemfile(\.lock)?"
         r"|composer\.(json|lock)|pom\.xml|build\.gradle(\.kts)?|[^/]*\.csproj|mix\.(exs|lock))$",
+        holds=True,
     ),
     _rule(
         "Changes tests",
@@ -66,6 +70,7 @@ RULES = (
         "added",
         "modified",
         "renamed",
+        holds=True,
     ),
 )
 
@@ -84,15 +89,20 @@ LINK = re.compile(
 TOO_MUCH = "Too much changed to be looked through to its end for secrets and links."
 
 
-def notes_on(files: Sequence[FileChange]) -> list[str]:
+def notes_on(files: Sequence[FileChange], rules: Sequence[Rule] = RULES) -> list[str]:
     """What the names and kinds of the changed files say."""
     notes = []
-    for rule in RULES:
+    for rule in rules:
         hits = [file.path for file in files if _applies(rule, file)]
         if hits:
             notes.append(f"{rule.words}: {listed(hits)}.")
     masked = [file.path for file in files if not file.path.isprintable()]
     return [*notes, f"Names that look like others: {listed(masked)}."] if masked else notes
+
+
+def holding(files: Sequence[FileChange]) -> list[str]:
+    """What of that the owner has to see before it is pushed: it leaks, or runs where it lands."""
+    return notes_on(files, [rule for rule in RULES if rule.holds])
 
 
 def _applies(rule: Rule, file: FileChange) -> bool:
@@ -101,10 +111,10 @@ def _applies(rule: Rule, file: FileChange) -> bool:
     return any(rule.path.search(name) for name in (file.path, file.old_path) if name is not None)
 
 
-def notes_in(diff: str) -> list[str]:
-    """What the lines of a unified diff say."""
-    cut = [TOO_MUCH] if diff.endswith(f"{CUT_OFF}\n") else []
-    return [*markers_in(diff), *secrets_in(diff), *links_out(diff), *cut]
+def notes_in(diff: str, history: str = "") -> list[str]:
+    """What the lines of a unified diff say; `history` is that of each commit on the way."""
+    cut = [TOO_MUCH] if any(text.endswith(f"{CUT_OFF}\n") for text in (diff, history)) else []
+    return [*markers_in(diff), *secrets_in(diff, history), *links_out(diff), *cut]
 
 
 def markers_in(diff: str) -> list[str]:
@@ -117,8 +127,19 @@ def markers_in(diff: str) -> list[str]:
     return [f"Conflict markers are left in: {listed(hits)}."] if hits else []
 
 
-def secrets_in(diff: str) -> list[str]:
-    """Files of a unified diff with added lines that look like secrets; never the secret itself."""
+def secrets_in(diff: str, history: str = "") -> list[str]:
+    """Files of a unified diff with added lines that look like secrets; never the secret itself.
+
+    What one commit added and a later one took away again is in the branch all the same.
+    """
+    now, ever = _secrets(diff), _secrets(history)
+    gone = [path for path in ever if path not in now]
+    here = [f"Adds what looks like a secret: {listed(list(now))}."] if now else []
+    there = [f"What looks like a secret is in an earlier commit: {listed(gone)}."] if gone else []
+    return here + there
+
+
+def _secrets(diff: str) -> dict[str, None]:
     hits: dict[str, None] = {}
     current = ""
     for line in diff.splitlines():
@@ -126,7 +147,7 @@ def secrets_in(diff: str) -> list[str]:
             current = line.removeprefix("+++ ").removeprefix("b/")
         elif line.startswith("+") and len(line) < 5000 and SECRETS.search(line):
             hits[current] = None
-    return [f"Adds what looks like a secret: {listed(list(hits))}."] if hits else []
+    return hits
 
 
 def links_out(diff: str) -> list[str]:

@@ -39,6 +39,10 @@ LOG_IN = (
     " It does not accept the login that git has here. Push once at your desk, "
     "so that git keeps the right one, then try again."
 )
+LATER = (
+    "Later turns of this task are pushed to it as well, unless the check fails or there is "
+    "something in them for you to look at first."
+)
 OPENED = re.compile(r"https?://\S+/(?:pull|merge_requests)/\d+")
 
 
@@ -101,18 +105,40 @@ def remote_of(owner: Owner, origin: Origin) -> Remote:
     return Remote(name, bare, merges.removeprefix("refs/heads/"))
 
 
-def plan(owner: Owner, clone: Clone, origin: Origin) -> str:
+def plan(owner: Owner, clone: Clone, record: Record, origin: Origin) -> str:
     """What `open_` would push and open, in words."""
     remote = remote_of(owner, origin)
     tip = clone.tip_of(origin.branch)
-    count = clone.git.text("rev-list", "--count", tip, f"^{origin.base}")
-    commits = "1 commit" if count == "1" else f"{count} commits"
+    commits = _counted(clone.git.text("rev-list", "--count", tip, f"^{origin.base}"))
+    others = carried(owner, clone, record, origin, remote)
+    more = f", and {_counted(others)} of yours that {remote.name} has not got" if others else ""
     how = _program(owner, remote)
     then = f"open a pull request with {how}" if how else "give you the link that opens one"
     return (
-        f"Push {origin.branch} ({commits}, up to {tip[:10]}) to {remote.name} ({remote.url}), "
-        f"then {then}, into {remote.target}. Nothing else is pushed."
+        f"Push {origin.branch} ({commits}, up to {tip[:10]}{more}) to {remote.name} "
+        f"({remote.url}), then {then}, into {remote.target}. Nothing else is pushed now. {LATER}"
     )
+
+
+def _counted(count: int | str) -> str:
+    return "1 commit" if int(count) == 1 else f"{count} commits"
+
+
+def carried(
+    owner: Owner, clone: Clone, record: Record, origin: Origin, remote: Remote, *sent: str
+) -> int:
+    """How many commits that are not the task's a push of its branch would bring to the remote.
+
+    The owner's, below the base or taken in with the target. 0 where the remote was never fetched:
+    what it has is not known then. Their objects must be in the owner's repository.
+    """
+    tip = clone.tip_of(origin.branch)
+    taken = (record.read("taken") or {}).items()
+    below = [origin.base, *(str(target) for at, target in taken if clone.is_ancestor(at, tip))]
+    if not owner.git.text("for-each-ref", "--count=1", f"refs/remotes/{remote.name}/"):
+        return 0
+    there = ("--not", f"--remotes={remote.name}", *sent)
+    return int(owner.git.text("rev-list", "--count", *below, *there))
 
 
 def open_(
@@ -139,28 +165,33 @@ def open_(
     with clone.lock():
         send(owner, clone, tip)
     push(owner, record, remote, origin.branch, tip)
+    record.write("opened", {"remote": remote.name, "url": remote.url})
     return _open_with_program(owner, remote, origin.branch, sayable(title), sayable(body)) or (
         remote.compare_link(origin.branch) or f"{origin.branch} is on {remote.name} ({remote.url})."
     )
 
 
-def push(owner: Owner, record: Record, remote: Remote, branch: str, tip: str) -> None:
-    """Bring the remote's branch to `tip` if it is where we last put it (or not there at all).
+def push(
+    owner: Owner, record: Record, remote: Remote, branch: str, tip: str, *, anew: bool = True
+) -> None:
+    """Bring the remote's branch to `tip` if it is where we last put it (`anew`: or not there).
 
     What is about to be pushed is on record before, since a crash or a broken line may leave the
     remote there without our hearing of it.
     """
     pushed, intended = record.read("pushed") or {}, record.read("pushing") or {}
     ours = dict.fromkeys([pushed.get(remote.name, ""), *intended.get(remote.name, [])])
+    ours.pop("", None)
     record.write("pushing", {**intended, remote.name: [*ours, tip]})
-    for before in ours:
+    for before in (*ours, "") if anew else ours:
         answer = _push_once(owner, remote, f"refs/heads/{branch}", before, tip)
         if answer.status == 0 or b"stale info" not in answer.out + answer.err:
             break
     else:
         record.write("pushing", intended)
         raise Refused(
-            f"{branch} on {remote.name} was changed by someone else, so it is left alone."
+            f"{branch} on {remote.name} was changed by someone else"
+            f"{'' if anew else ' (or removed)'}, so it is left alone."
         )
     if answer.status != 0:
         hint = LOG_IN if REFUSED_LOGIN.search(answer.err) else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from core.model import FileChange, Project, TrackedFile, Workspace
-from git_ops import merge, pull_request, review, spare, sweep
+from git_ops import follow_up, merge, pull_request, review, spare, sweep
 from git_ops.clone import Clone
 from git_ops.notes import notes_in, notes_on
 from git_ops.owner import Owner
@@ -74,10 +74,11 @@ class Repositories:
         clone = Clone.of(self._home, workspace.project)
         files = review.changes(clone, workspace.base, workspace.head)
         text = review.diff(clone, workspace.base, workspace.head)
+        passed = review.history(clone, workspace.head, workspace.base)
         commits = clone.git.text("rev-list", workspace.head, f"^{workspace.base}").split()
         noted = clone.record(workspace.path.name).notes([*commits, workspace.base])
         strange = outside_of(words, files, review.paths(clone, workspace.base)) if words else []
-        return files, (*noted, *notes_on(files), *notes_in(text), *strange)
+        return files, (*noted, *notes_on(files), *notes_in(text, passed), *strange)
 
     async def diff(self, workspace: Workspace, path: str | None = None) -> str:
         clone = Clone.of(self._home, workspace.project)
@@ -123,7 +124,8 @@ class Repositories:
 
     async def pull_request_plan(self, project: Project, workspace: Workspace) -> str:
         site = await self._site(project, workspace.path.name)
-        return await self._run(lambda: pull_request.plan(site.owner, site.clone, site.origin()))
+        plan = pull_request.plan
+        return await self._run(lambda: plan(site.owner, site.clone, site.record, site.origin()))
 
     async def open_pull_request(
         self, project: Project, workspace: Workspace, *, expected_head: str, title: str, body: str
@@ -131,6 +133,13 @@ class Repositories:
         site = await self._site(project, workspace.path.name)
         open_ = partial(pull_request.open_, expected_head=expected_head, title=title, body=body)
         return await self._run(lambda: open_(site.owner, site.clone, site.record, site.origin()))
+
+    async def update_pull_request(
+        self, project: Project, workspace: Workspace, *, expected_head: str
+    ) -> str:
+        site = await self._site(project, workspace.path.name)
+        update = partial(follow_up.update, expected_head=expected_head)
+        return await self._run(lambda: update(site.owner, site.clone, site.record, site.origin()))
 
     async def discard(self, project: Project, workspace: Workspace) -> None:
         site = await self._site(project, workspace.path.name)

@@ -71,9 +71,22 @@ def diff(clone: Clone, base: str, head: str, path: str | None = None) -> str:
         if not wanted:
             raise NotFound(f"{path} is not among the changed files.")
     git = clone.git.using(GIT_LITERAL_PATHSPECS="1")
-    found = git.start_of(LONGEST_DIFF, "diff-tree", *options, base, head, "--", *wanted)
+    return _read(git.start_of(LONGEST_DIFF, "diff-tree", *options, base, head, "--", *wanted))
+
+
+def _read(found: bytes) -> str:
     text = found.decode("utf-8", "replace")
     return text if len(found) < LONGEST_DIFF else f"{text}\n{CUT_OFF}\n"
+
+
+def history(clone: Clone, new: str, *known: str) -> str:
+    """The diff of each commit of `new` that `known` ones do not have, merges' own work included.
+
+    What one commit adds and the next one takes away is in no other diff, and yet is pushed.
+    """
+    options = ("--format=", "-p", "-c", "--no-ext-diff", "--no-textconv", "--no-color")
+    wanted = (*options, "--no-show-signature", new, *(f"^{commit}" for commit in known), "--")
+    return _read(clone.git.start_of(LONGEST_DIFF, "log", *wanted))
 
 
 def raw_paths(clone: Clone, base: str, head: str) -> dict[str, list[bytes]]:

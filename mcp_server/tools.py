@@ -257,7 +257,10 @@ def _review(engine: Engine) -> Tools:
         return task_json(await engine.resolve(task_id, by=BY))
 
     async def open_pull_request(task_id: TaskId, expected_head: Head) -> Json:
-        """Push the task's branch and open a pull request."""
+        """Push the task's branch and open a pull request; later turns are pushed to it as well.
+
+        Where `review.waits` says why one was not, this sends it.
+        """
         opened = await engine.open_pull_request(task_id, expected_head=expected_head, by=BY)
         return task_json(opened)
 

@@ -12,7 +12,7 @@ from bot.handlers.drafts import wait_no_more
 from bot.task_cards import confirm_card, conflict_card, plan_card
 from bot.text import plain
 from core.errors import MergeConflict, Refused
-from core.model import ENDED, Decision, Task
+from core.model import ENDED, Decision, ReviewState, Task
 from core.store.conversation import Waiting
 
 
@@ -78,10 +78,10 @@ async def pull_request(desk: Desk, tap: Tap) -> str | None:
 
 async def open_pull_request(desk: Desk, tap: Tap) -> str | None:
     task = await as_shown(desk, tap)
-    head = task.head or ""
+    head, before = task.head or "", task.review.state if task.review else None
     task = await desk.engine.open_pull_request(task.id, expected_head=head, by=tap.by)
     await _show(desk, tap, task)
-    return "Opened."
+    return "Sent." if before is ReviewState.PULL_REQUEST else "Opened."
 
 
 async def fix(desk: Desk, tap: Tap) -> str | None:

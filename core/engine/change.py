@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from core.engine.parts import Parts
+from core.engine.parts import UNSENT, Parts
 from core.errors import TransientError
 from core.faults import fault
 from core.model import (
@@ -170,6 +170,8 @@ class Change:
         parts.cue.ring(self.task.id)
         if self._deliveries:
             parts.outbox.ring()
+        if self.stored.unsent:
+            parts.cue.ring(UNSENT)
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from core import subscribers
 from core.config import Settings
-from core.engine import ahead, following, questions, reviews, submissions, upkeep
+from core.engine import ahead, following, questions, reviews, sending, submissions, upkeep
 from core.engine.change import Change, change, clean, writing
 from core.engine.parts import Cue, Parts
 from core.engine.reconcile import end_cancelled, reconcile
@@ -95,6 +95,7 @@ class Engine:
         self._parts.outbox.start()
         self._go(upkeep.clean_for_ever(self._parts))
         self._go(ahead.keep_ready(self._parts, self._scheduler))
+        self._go(sending.send_for_ever(self._parts))
         for name, subscriber in subscribers.installed().items():
             follow = lambda since: following.follow_all(self._parts, since)  # noqa: E731
             self._go(subscribers.serve(name, subscriber, self._parts.database, follow))

@@ -17,6 +17,7 @@ from core.store.database import Database
 from core.templates import Templates
 
 ALL = ""  # the cue's name for every task
+UNSENT = "unsent"  # and for those with something to send to their pull requests
 
 
 class Cue:

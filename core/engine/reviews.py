@@ -34,6 +34,7 @@ PUT_BACK = (
     "The owner has put these files back to what they were before your change: {files}. "
     "Leave them so unless you are asked for it."
 )
+CHANGED = "You changed the branch since."  # so its pull request does not have it
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ async def _undo_merge(parts: Parts, project: Project, task: Task, args: Args) ->
     workspace, review = _branch(task)
     assert review.merged_commit is not None
     await parts.repositories.undo_merge(project, workspace, review.merged_commit)
-    return Result(replace(review, state=ReviewState.OPEN, merged_commit=None), workspace)
+    state = ReviewState.PULL_REQUEST if review.pushed else ReviewState.OPEN
+    return Result(replace(review, state=state, merged_commit=None), workspace)
 
 
 async def _open_pull_request(parts: Parts, project: Project, task: Task, args: Args) -> Result:
@@ -87,14 +89,18 @@ async def _open_pull_request(parts: Parts, project: Project, task: Task, args: A
         title=task.title,
         body=task.answer or task.instructions,
     )
-    return Result(replace(review, state=ReviewState.PULL_REQUEST, url=url), workspace)
+    opened = replace(
+        review, state=ReviewState.PULL_REQUEST, url=url, pushed=workspace.head, waits=None
+    )
+    return Result(opened, workspace)
 
 
 async def _discard(parts: Parts, project: Project, task: Task, args: Args) -> Result:
     if task.workspace is not None:
         await parts.repositories.discard(project, task.workspace)
-    review = replace(task.review or Review(ReviewState.OPEN), state=ReviewState.DISCARDED)
-    return Result(review, task.workspace, worktree=False)
+    review = task.review or Review(ReviewState.OPEN)
+    gone = replace(review, state=ReviewState.DISCARDED, pushed=None, waits=None)
+    return Result(gone, task.workspace, worktree=False)
 
 
 async def _restore(parts: Parts, project: Project, task: Task, args: Args) -> Result:
@@ -131,9 +137,11 @@ async def _reviewed(parts: Parts, task: Task, review: Review, workspace: Workspa
     files, notes = await parts.repositories.changes(workspace, words(task))
     accepted = {file.path for file in review.files if file.accepted}
     state = ReviewState.OPEN if files else ReviewState.NO_CHANGE
+    opened = review.state is ReviewState.PULL_REQUEST
     now = replace(
         review,
-        state=state,
+        state=review.state if opened else state,
+        waits=CHANGED if opened and workspace.head != review.pushed else None,
         files=tuple(replace(file, accepted=file.path in accepted) for file in files),
         added=sum(file.added or 0 for file in files),
         removed=sum(file.removed or 0 for file in files),
@@ -150,7 +158,6 @@ def _branch(task: Task) -> tuple[Workspace, Review]:
     return task.workspace, task.review or Review(ReviewState.OPEN)
 
 
-_OPEN = frozenset({ReviewState.OPEN})
 _UNDECIDED = frozenset({ReviewState.OPEN, ReviewState.PULL_REQUEST})
 _NOT_MERGED = _UNDECIDED | {ReviewState.NO_CHANGE}
 
@@ -162,7 +169,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "restore": Operation(_restore, frozenset({ReviewState.DISCARDED}), repeatable=True),
     "take_in": Operation(_take_in, _UNDECIDED, repeatable=True),
     "undo": Operation(_undo, _NOT_MERGED, repeatable=False),
-    "revert_files": Operation(_revert_files, _OPEN, repeatable=False),
+    "revert_files": Operation(_revert_files, _UNDECIDED, repeatable=False),
 }
 
 
@@ -239,7 +246,7 @@ async def accept_files(
 ) -> Task:
     """Mark files as looked at. Nothing happens in git."""
     async with parts.lock(task_id), change(parts, task_id) as made:
-        check_may(made.task, "accept", _OPEN, expected_head)
+        check_may(made.task, "accept", _UNDECIDED, expected_head)
         review = made.task.review
         assert review is not None
         unknown = set(files) - {file.path for file in review.files}

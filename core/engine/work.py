@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.engine import sending
 from core.engine.change import Change, clean
 from core.engine.parts import Parts
 from core.engine.wishes import Write
@@ -173,7 +174,7 @@ async def conclude(parts: Parts, made: Change, turn: TurnEnded, found: Found) ->
     made.end(
         Outcome.SUCCEEDED,
         answer=clean(turn.text) or made.task.answer,
-        review=review(made.stored, found),
+        review=sending.continued(made, review(made.stored, found), ended_well=True),
     )
     return False
 
@@ -212,7 +213,8 @@ async def salvage(parts: Parts, task_id: str) -> Callable[[Change], dict[str, An
 
     def note(made: Change) -> dict[str, Any]:
         keep_commit(made, workspace)
-        return {"review": review(made.stored, Found(workspace, files, notes, None))}
+        left = review(made.stored, Found(workspace, files, notes, None))
+        return {"review": sending.continued(made, left, ended_well=False)}
 
     return note
 

@@ -79,6 +79,7 @@ class Stored:
     last_seq: int
     not_before: float = 0.0
     worktree: bool = False
+    unsent: bool = False  # to its pull request, to which it shall go
 
     @property
     def run(self) -> Run:
@@ -155,6 +156,12 @@ async def with_worktree(rows: Rows, *, until: float | None = None) -> list[Store
     if until is None:
         return await select(rows, "worktree = 1", ())
     return await select(rows, "worktree = 1 AND updated_at < ?", (until,))
+
+
+async def unsent(rows: Rows) -> list[str]:
+    """Ids of those whose newest work shall go to their pull requests."""
+    found = await rows("SELECT id FROM tasks WHERE unsent = 1 ORDER BY number", ())
+    return [row["id"] for row in found]
 
 
 async def counts(rows: Rows) -> dict[Status, int]:
@@ -312,6 +319,7 @@ def _stored(row: sqlite3.Row, runs: Iterable[sqlite3.Row]) -> Stored:
         row["last_seq"],
         row["not_before"],
         bool(row["worktree"]),
+        bool(row["unsent"]),
     )
 
 
@@ -359,6 +367,7 @@ def _task_columns(stored: Stored) -> dict[str, Any]:
         "last_seq": stored.last_seq,
         "not_before": stored.not_before,
         "worktree": int(stored.worktree),
+        "unsent": int(stored.unsent),
     }
 
 

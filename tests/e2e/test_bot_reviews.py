@@ -108,6 +108,19 @@ async def test_a_pull_request_says_first_what_goes_where(
         await bot_house.telegram.until(
             lambda: "📬 Pull request opened" in result.text, "the result to follow"
         )
+        await phone.writes(script(write("b.txt", "b\n")), reply_to=result)
+        second = await phone.sees("2 files", "📬 Pull request opened", than=result)
+        await bot_house.telegram.until(lambda: "📤" not in second.text, "it to be sent")
+        assert git(served, "rev-parse", task.branch) == (await hub.engine.task(task.id)).head
+        await phone.writes(script(write(".mcp.json", "{}\n")), reply_to=second)
+        third = await phone.sees("3 files", "Pull request opened", than=second)
+        await bot_house.telegram.until(lambda: "⏸" in third.text, "the reason to be told")
+        assert "Makes tools run code: .mcp.json" in third.text
+        await phone.taps(third, "Pull request")
+        plan = await phone.sees("Update the pull request?", button="Update it", than=third)
+        assert await phone.taps(plan, "Update it") == "Sent."
+        assert git(served, "rev-parse", task.branch) == (await hub.engine.task(task.id)).head
+        await bot_house.telegram.until(lambda: "⏸" not in third.text, "the result to follow")
 
 
 async def test_what_was_allowed_for_longer_is_listed_and_taken_back(bot_house: BotHouse) -> None:

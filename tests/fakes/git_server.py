@@ -1,11 +1,14 @@
-"""Git's own `http-backend` on loopback, behind a password: a real server, as small as can be."""
+"""Real git servers on loopback: git's own daemon, and its `http-backend` behind a password."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import os
+import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,6 +16,7 @@ from pathlib import Path
 from tests.fakes.checkout import CLEAN
 
 USER = "ada"
+DEADLINE_S = 30
 
 
 @contextlib.contextmanager
@@ -71,3 +75,30 @@ def http_backend(folder: Path, *, password: str) -> Iterator[int]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextlib.contextmanager
+def daemon(folder: Path) -> Iterator[int]:
+    """`git daemon` on loopback, which anybody may push to; yields the port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    command = [
+        "git", "daemon", "--listen=127.0.0.1", f"--port={port}", f"--base-path={folder}",
+        "--export-all", "--enable=receive-pack", "--reuseaddr",
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        command, env=CLEAN, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "git daemon did not start"
+        yield port
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait()

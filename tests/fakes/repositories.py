@@ -27,6 +27,8 @@ class MemoryRepositories:
     merged: dict[str, list[str]] = field(default_factory=dict)  # by project: landed heads
     kept: list[str] = field(default_factory=list)
     spares: list[tuple[str, ...]] = field(default_factory=list)  # asked for, each time
+    sent: list[str] = field(default_factory=list)  # heads, to pull requests that were open
+    unwanted: str = ""  # why none may be sent
     conflicts: tuple[str, ...] = ()
     merging: asyncio.Event = field(default_factory=asyncio.Event)  # set when one begins
 
@@ -146,6 +148,14 @@ class MemoryRepositories:
         self, project: Project, workspace: Workspace, *, expected_head: str, title: str, body: str
     ) -> str:
         return f"https://example.com/{project.name}/compare/{workspace.branch}"
+
+    async def update_pull_request(
+        self, project: Project, workspace: Workspace, *, expected_head: str
+    ) -> str:
+        if self.unwanted:
+            raise Refused(self.unwanted)
+        self.sent.append(expected_head)
+        return f"{workspace.branch} on origin."
 
     async def discard(self, project: Project, workspace: Workspace) -> None:
         self.kept.append(workspace.head)

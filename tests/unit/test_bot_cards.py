@@ -143,6 +143,47 @@ def test_a_decided_review_offers_the_way_back(
     assert labels(card) == offers
 
 
+@pytest.mark.parametrize(
+    ("changes", "status", "says", "first_row"),
+    [
+        ({"pushed": HEAD}, Status.COMPLETED, None, ["✅ Merge", "Squash", "Pull request ↗"]),
+        (
+            {"pushed": "b" * 40, "waits": "The check failed.", "check": "failed"},
+            Status.COMPLETED,
+            "⏸ The pull request has not got the newest work. The check failed. "
+            "Tap “Pull request” to send it.",
+            ["⚠️ Merge anyway", "Squash", "Pull request", "Pull request ↗"],
+        ),
+        (
+            {"pushed": "b" * 40, "waits": "The last run did not end well."},
+            Status.FAILED,
+            "⏸ The pull request has not got the newest work. The last run did not end well.",
+            ["🔁 Try again", "Pull request ↗"],
+        ),
+        (
+            {"pushed": "b" * 40},
+            Status.COMPLETED,
+            "📤 The newest work is being sent to the pull request.",
+            ["✅ Merge", "Squash", "Pull request ↗"],
+        ),
+        (
+            {"pushed": HEAD, "url": "gofer/x is on origin (git://host/app.git)."},
+            Status.COMPLETED,
+            None,
+            ["✅ Merge", "Squash", "Pull request"],
+        ),
+    ],
+)
+def test_a_pull_request_says_what_it_has_not_got(
+    changes: dict[str, object], status: Status, says: str | None, first_row: list[str]
+) -> None:
+    address = {"state": ReviewState.PULL_REQUEST, "url": "https://example.com/pull/7"}
+    card = ended_card(make_task(status, make_review(**{**address, **changes})))
+    assert [button.label for button in card.buttons[0]] == first_row
+    paragraphs = card.text.text.split("\n\n")
+    assert [p for p in paragraphs if p.startswith(("⏸", "📤"))] == ([says] if says else [])
+
+
 def test_an_answer_without_changes_offers_to_go_on() -> None:
     card = ended_card(make_task(review=Review(ReviewState.NO_CHANGE)))
     assert card.text.text.startswith("💬 Answered; nothing was changed")

@@ -91,6 +91,19 @@ def test_neither_a_file_name_nor_a_message_can_pass_for_a_line_of_ours() -> None
     assert said.splitlines()[1] == "          12:00:00  review: merged (by you)"
 
 
+def test_what_a_pull_request_has_not_got_is_said_with_the_way_to_send_it() -> None:
+    review = {
+        "state": "pull_request", "files": [], "added": 0, "removed": 0, "check": "failed",
+        "check_before": None, "notes": [], "merged_commit": None, "url": "https://x/pull/7",
+        "waits": "The check failed.",
+    }  # fmt: skip
+    *_, last = display.review_lines(review)
+    assert last == "unsent  The pull request has not got the newest work. The check failed."
+    task = {"status": "COMPLETED", "id": "ab12cd34", "review": review}
+    assert display.next_step(task) == "Next: gofer diff ab12cd34 · gofer pr ab12cd34"
+    assert display.next_step({**task, "review": {**review, "waits": None}}) is None
+
+
 def test_an_accepted_file_is_marked() -> None:
     file = {"path": "a", "status": "added", "added": 1, "removed": 0}
     review = {"added": 2, "removed": 0, "check": None, "notes": [], "merged_commit": None}

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -20,12 +16,10 @@ from git_ops import pull_request
 from git_ops.landing import send
 from git_ops.pull_request import Remote
 from git_ops.repositories import Repositories
-from tests.fakes.checkout import CLEAN, Checkout, git
-from tests.fakes.git_server import http_backend
+from tests.fakes.checkout import Checkout, git
+from tests.fakes.git_server import daemon, http_backend
 from tests.unit.git_room.crowd import crash_at, site
 from tests.unit.git_room.steps import prepared, turn
-
-DEADLINE_S = 30
 
 
 @pytest.fixture
@@ -41,32 +35,6 @@ def served(tmp_path: Path, owner: Checkout) -> Iterator[Path]:
     with daemon(folder) as port:
         owner.git("remote", "add", "origin", f"git://127.0.0.1:{port}/app.git")
         yield folder / "app.git"
-
-
-@contextlib.contextmanager
-def daemon(folder: Path) -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    command = [
-        "git", "daemon", "--listen=127.0.0.1", f"--port={port}", f"--base-path={folder}",
-        "--export-all", "--enable=receive-pack", "--reuseaddr",
-    ]  # fmt: skip
-    process = subprocess.Popen(
-        command, env=CLEAN, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        deadline = time.monotonic() + DEADLINE_S
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline, "git daemon did not start"
-        yield port
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait()
 
 
 async def saved(repositories: Repositories, owner: Checkout, content: str = "1\n") -> Workspace:
