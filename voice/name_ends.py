@@ -46,14 +46,14 @@ class Ends:
     ) -> int:
         """The place behind the name that begins at `start`. `formed`: its form was said, so that
         it may have more; `sentence`: it may be one; `slashes`: they are part of it; `inside`:
-        words that are, too."""
+        words that may be its second one."""
         most = LONGEST_SENTENCE if sentence else LONGEST
         last = min(start + most, len(self._tokens))
         for place in range(start, last):
             token = self._tokens[place]
             if (token.mark == "/" and not slashes) or self._is_other(start, place, taken):
                 return place
-            if place == start or self._words[place] in inside:
+            if place == start or (place == start + 1 and self._words[place] in inside):
                 continue
             if token.pause or self._is_over(start, place, taken, formed, sentence):
                 return place

@@ -152,23 +152,30 @@ class Naming:
             formed=bool(ask.form),
             sentence=ask.kind.name == "test" or self._word(ask.start) == "test",
             slashes=slashes,
-            inside=frozenset({"the"} if hook else ()),
+            inside=frozenset({"the", "a", "to"} if hook else ()),
         )
         tokens = self._tokens[ask.start : last]
         words = words_of(tokens)
-        if len(words) < ask.least or self._mend(words)[0] in self._never_first:
-            return None  # mended, since "a sink" may be async
+        if len(words) < ask.least or self._begins_none(words):
+            return None
         if slashes and any(token.mark == "/" for token in tokens):
             return NewName(ask.first, last, sliced(tokens), ask.kind.name)
         form = ask.form or self._form_behind(last) or form_in(tokens)
         return self._as(ask.first, last, words, ask.kind.name, form)
 
+    def _begins_none(self, words: Sequence[str]) -> bool:
+        """ "called from main" names nothing; but "a sink" may be async."""
+        if words[0] not in self._never_first:
+            return False
+        mended = self._mend(words)
+        return len(mended) == len(words) or mended[0] in self._never_first
+
     def _as(
         self, first: int, last: int, words: Sequence[str], kind: str, form: str = ""
     ) -> NewName:
-        words = self._as_hook(words) if kind == "hook" else words
         form = form or self._style(kind)
-        written, heard = write(self._mend(words), form), write(words, form)
+        meant = self._as_hook(words) if kind == "hook" else self._mend(self._as_verb(words, kind))
+        written, heard = write(meant, form), write(words, form)
         return NewName(first, last, written, kind, heard if heard != written else "")
 
     def _beside_its_kind(self, place: int, taken: Taken) -> NewName | None:
@@ -271,10 +278,17 @@ class Naming:
 
     def _as_hook(self, words: Sequence[str]) -> Sequence[str]:
         """Hooks are called `use…`, which is easily heard as "you's" or "used"."""
-        if sounds_of(words[0])[:2] == "yu" and words[0] != "use":
-            rest = words[2:] if words[1:2] == ["s"] else words[1:]
-            return ["use", *rest]
-        return words
+        if sounds_of(words[0])[:2] != "yu":
+            return self._mend(words)
+        rest = words[2:] if words[1:2] == ["s"] else words[1:]
+        return ["use", *self._mend(rest)]
+
+    def _as_verb(self, words: Sequence[str], kind: str) -> Sequence[str]:
+        """Functions do something: "right log file" is `write_log_file`."""
+        verbs: Mapping[str, str] = self._speech.data["names"]["misheard_verbs"]
+        if self._kinds.style(kind) != "value" or len(words) < 2:
+            return words
+        return [verbs.get(words[0], words[0]), *words[1:]]
 
     def _says(self, place: int, phrase: Sequence[str]) -> bool:
         return tuple(self._words[place : place + len(phrase)]) == tuple(phrase)

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from voice.alignment import align, sounds_like
 from voice.matching import Match, folder_said
+from voice.mending import split
 from voice.name_forms import form_of, write
 from voice.name_kinds import Kinds
 from voice.pronunciation import forms_of_name, parts_of, split_path
@@ -29,6 +30,7 @@ LOOK_BACK = 6  # tokens before the path in which a new file may be asked for
 HEARD = 0.5  # likeness of a file's own name without which it is another file,
 TELLING = 6  # where that many sounds were heard
 SURE = 0.92  # likeness at which an existing file is meant even so
+MISHEARD_SOURCE = ("or", "who", "sore", "sores", "sort", "horse", "sauce")  # of "the file source"
 EXTENSIONS = (
     "ts", "tsx", "js", "jsx", "mjs", "py", "go", "rs", "kt", "kts", "java", "rb", "php", "cs",
     "cpp", "swift", "vue", "svelte", "css", "scss", "html", "sql", "md", "json", "yml", "toml",
@@ -68,7 +70,8 @@ def find_paths(
             if in_folder:
                 start, folder = _folder(tokens, first, own - 1, vocabulary)
             form = file_form(vocabulary, extension, folder)
-            name = write([word.word for word in tokens[own:dot] if not word.mark], form)
+            words = (split(word.word, vocabulary) for word in said if not word.mark)
+            name = write([part for parts in words for part in parts], form)
             yield NewPath(start, last, f"{folder}/{name}.{extension}".lstrip("/"))
 
 
@@ -209,6 +212,8 @@ def _segment(token: Token, vocabulary: Vocabulary) -> str:
     usual = _usual_segments(vocabulary)
     if token.word in usual:
         return token.word
+    if token.word in MISHEARD_SOURCE and "src" in usual[:-1]:
+        return "src"
     return next((name for name in usual if sounds_like([token], name, LIKE)), token.word)
 
 

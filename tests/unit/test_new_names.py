@@ -329,3 +329,36 @@ def test_where_a_name_is_over(behind: str) -> None:
 )
 def test_where_nothing_is_named_nothing_changes(sentence: str, vocabulary: Vocabulary) -> None:
     assert understand(sentence, vocabulary).text == sentence
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("Add a class called quotexc did.", "QuotaExceeded"),
+        ("Build a component name metrics barcline and show it.", "MetricSparkline"),
+        ("Add a hook called used a bounced value.", "useDebouncedValue"),
+        ("Add a function called cash all users.", "cacheAllUsers"),
+        ("Add a function called right log file.", "writeLogFile"),
+        ("Add a component called tablefilters.", "TableFilters"),
+        ("Create a script called cleanupusers.sh for it.", "cleanup_users.sh"),
+    ],
+)
+def test_misheard_words_of_a_name(said: str, name: str) -> None:
+    assert name in written(said, WEB)
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("Add a function called slugify title.", "slugifyTitle"),
+        ("Add a function called haversine distance.", "haversineDistance"),
+        ("Add a class called grand total badge.", "GrandTotalBadge"),
+        ("Add a function called convert to UTC.", "convertToUtc"),
+        ("Add a function called H M A C sign.", "hmacSign"),
+        ("Add an error called payment declined error.", "PaymentDeclinedError"),
+        ("Add a component called right panel.", "RightPanel"),
+        ("Add a field called last seen at.", "lastSeenAt"),
+    ],
+)
+def test_rare_words_that_were_heard_right_stay(said: str, name: str) -> None:
+    assert name in written(said, WEB)
