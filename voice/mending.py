@@ -31,7 +31,7 @@ SHORTEST_STRANGE = 5  # of a word that nobody may know; shorter ones are letters
 SHORTEST_PART = 3  # and of one of the words that a word is split into
 MOST_PARTS = 3
 DEAR, DEAREST = 0.15, 0.4  # what words cost in a reading that are of no project; and rarer ones
-STRANGE = 0.32  # cost of a reading, by the weight of its sounds, up to which it is believed
+STRANGE = 0.35  # cost of a reading, by the weight of its sounds, up to which it is believed
 _PARTICLES = ("a", "the", "to", "in", "on", "and", "of", "de", "under")  # a beginning torn off
 _NO_PART = ("a", "an", "the")  # of a name
 
@@ -43,11 +43,6 @@ def mend(words: Sequence[str], vocabulary: Vocabulary) -> list[str]:
     if all(_is_known(word, own) for word in mended):
         return mended
     return _read_anew(mended, own) or mended
-
-
-def split(word: str, vocabulary: Vocabulary) -> list[str]:
-    """A word that is spelled as several known ones, "loyaltypoints", as these."""
-    return _split(word.lower(), own_words(vocabulary)) or [word]
 
 
 def _instead(words: Sequence[str], own: frozenset[str]) -> list[str]:
@@ -120,7 +115,9 @@ def _read_anew(words: Sequence[str], own: frozenset[str]) -> list[str]:
     if any(len(word) == 1 and word != "a" for word in words):
         return []
     sounds = [sounds_of(word.lower()) for word in words]
-    found = lexicon(own).best("".join(sounds), len(words) + 1)
+    readings = {"".join(sounds), "".join(map(_with_long_y, words))}
+    known = lexicon(own)
+    found = min(filter(None, (known.best(said, len(words) + 1) for said in readings)), default=None)
     strange = [
         not _is_known(word, own) or before in _NO_PART  # "a bounced"
         for before, word in zip(["", *words], words, strict=False)
@@ -128,6 +125,13 @@ def _read_anew(words: Sequence[str], own: frozenset[str]) -> list[str]:
     unsure = "".join(said for said, odd in zip(sounds, strange, strict=True) if odd)
     most = STRANGE * weight_of(unsure) + strange.count(False) * (PER_WORD + DEAREST)
     return list(found[1]) if found and found[0] <= most else []
+
+
+def _with_long_y(word: str) -> str:
+    """As where a word ends inside: "dryron" for dry run."""
+    head, y, tail = word.lower().rpartition("y")
+    inside = y and head and tail
+    return sounds_of(f"{head}y") + sounds_of(tail) if inside else sounds_of(word.lower())
 
 
 @lru_cache(maxsize=8)

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from voice.alignment import align, sounds_like
 from voice.matching import Match, folder_said
-from voice.mending import split
+from voice.mending import mend
 from voice.name_forms import form_of, write
 from voice.name_kinds import Kinds
 from voice.pronunciation import forms_of_name, parts_of, split_path
@@ -70,8 +70,8 @@ def find_paths(
             if in_folder:
                 start, folder = _folder(tokens, first, own - 1, vocabulary)
             form = file_form(vocabulary, extension, folder)
-            words = (split(word.word, vocabulary) for word in said if not word.mark)
-            name = write([part for parts in words for part in parts], form)
+            words = mend([word.word for word in said if not word.mark], vocabulary)
+            name = write(words, form)
             yield NewPath(start, last, f"{folder}/{name}.{extension}".lstrip("/"))
 
 

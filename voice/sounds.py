@@ -122,6 +122,19 @@ _IRREGULAR = {
     "remove": "rImuv", "date": "dEt", "data": "dEt@", "database": "dEt@bEs", "base": "bEs",
     "id": "Id", "ids": "YdIz", "gui": "gui", "sequel": "sikw@l", "cue": "kyu",
     "go": "go", "no": "no", "so": "so",
+    "array": "@rE", "hour": "W@r", "usage": "yus@J", "allowed": "@lWd", "epoch": "ep@k",
+    "receipt": "rIsit", "arrival": "@rYv@l", "warehouse": "werhWs", "values": "valyuz", "value":
+    "valyu", "origin": "Or@J@n", "rows": "roz", "region": "riJ@n", "menu": "menyu", "column":
+    "kAl@m", "columns": "kAl@mz", "apply": "@plY", "red": "red", "listener": "lIs@n@r",
+    "changed": "CEnJd", "alias": "Eli@s", "files": "fYlz", "digest": "dYJest", "timeout":
+    "tYmWt", "items": "Yt@mz", "item": "Yt@m", "integer": "Int@J@r", "archive": "ArkYv", "own":
+    "on", "open": "op@n", "now": "nW", "dialog": "dY@lOg", "variant": "veri@nt", "retry":
+    "ritrY", "title": "tYt@l", "timeline": "tYmlYn", "sidebar": "sYdbAr", "review": "rivyu",
+    "reset": "riset", "client": "klY@nt", "sync": "sINk", "writes": "rYts", "bytes": "bYts",
+    "label": "lEb@l", "labels": "lEb@lz", "group": "grup", "error": "er@r", "errors": "er@rz",
+    "editor": "ed@t@r", "carousel": "kar@sel", "unread": "@nred", "schedule":
+    "skeJul", "recipe": "res@pi", "calendar": "kal@nd@r", "gateway": "gEtwE", "coupon": "kupOn",
+    "readers": "rid@rz", "retries": "ritrYz",
 }  # fmt: skip
 
 

@@ -52,6 +52,7 @@ SPELLED = (
     "cs",
 )
 _STUCK_DOT = re.compile(rf"(dot)({'|'.join(SPELLED)}|go|vue|json)", re.I)
+_STUCK_CALLED = re.compile(r"(?!re|un|mis)(\w{1,})(called)")  # "componentcalled"
 _STUCK_SLASH = re.compile(r"(?!slash(?:e[sd]?|ing|er)?$|\w*backslash)(?=.*slash)\w+", re.I)
 _AT_SLASH = re.compile(r"slash|(?:(?!slash)\w)+", re.I)
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-zß-ÿ]+|[^\W\d_]+")
@@ -166,7 +167,7 @@ def _initials(tokens: Sequence[Token], text: str) -> bool:
 def _pieces(found: re.Match[str]) -> Iterable[tuple[str, int, int]]:
     """A token, or the parts of one in camel case, or of one with a mark stuck to it."""
     text = found[0]
-    stuck = _STUCK_DOT.fullmatch(text)
+    stuck = _STUCK_DOT.fullmatch(text) or _STUCK_CALLED.fullmatch(text)
     if stuck:
         parts = [stuck.span(1), stuck.span(2)]
     elif _STUCK_SLASH.fullmatch(text):  # "routerslash"

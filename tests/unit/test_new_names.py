@@ -340,6 +340,13 @@ def test_where_nothing_is_named_nothing_changes(sentence: str, vocabulary: Vocab
         ("Add a function called cash all users.", "cacheAllUsers"),
         ("Add a function called right log file.", "writeLogFile"),
         ("Add a component called tablefilters.", "TableFilters"),
+        ("Add a componentcalled price badge.", "PriceBadge"),
+        ("Add a parameter called dryron to it.", "dryRun"),
+        ("Add a function called count on red comments.", "countUnreadComments"),
+        (
+            "Create the file src slash utils slash loyldepoints.ts for it.",
+            "src/utils/loyalty-points.ts",
+        ),
         ("Create a script called cleanupusers.sh for it.", "cleanup_users.sh"),
     ],
 )
