@@ -62,7 +62,7 @@ async def _hear(
             if as_json:
                 display.print_json_line(heard_json(heard, str(file)))
             else:
-                words = "(no speech)" if heard.no_speech else heard.text
+                words = heard.text or ("(nothing understood)" if heard.notice else "(no speech)")
                 click.echo(f"{file}: {words}" if len(files) > 1 else words)
                 if heard.notice:
                     click.echo(heard.notice, err=True)

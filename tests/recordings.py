@@ -16,7 +16,7 @@ DEMO_NOTE = Path(__file__).parent.parent / "cli" / "demo_note.ogg"
 RATE = 16_000
 
 
-def wav(samples: NDArray[np.float64], rate: int = RATE, channels: int = 1) -> bytes:
+def wav(samples: NDArray[np.floating], rate: int = RATE, channels: int = 1) -> bytes:
     """16-bit sound; `samples` in -1..1."""
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
@@ -57,6 +57,11 @@ def band(seconds: float) -> bytes:
     hiss = np.random.default_rng(2).standard_normal(time.size)
     drum = np.exp(-30 * (time % 0.5)) * hiss
     return wav(0.06 * chord + 0.15 * bass + 0.3 * drum)
+
+
+def muddled(speech: NDArray[np.float32]) -> NDArray[np.float32]:
+    """As if in a language that nobody speaks: each twentieth of it backwards."""
+    return np.concatenate([part[::-1] for part in np.array_split(speech, 20)])
 
 
 def broken(count: int, seed: int = 0) -> Iterator[tuple[str, bytes]]:

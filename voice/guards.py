@@ -1,7 +1,8 @@
 """Whether to believe what the decoder wrote: pure judgement over numbers and words.
 
-`doubt` asks for the full window after the cut one; `is_invented` tells speech from the sentences
-that Whisper makes of noise, music and silence.
+`doubt` asks for the full window after the cut one; `is_nonsense` says of what came out of that that
+it is no text; `is_invented` tells speech from the sentences that Whisper makes of noise, music and
+silence.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ LONG_PHRASE = 5  # words
 MOST_LOST = 0.1  # of the average log probability, behind names that were hinted at
 MOST_KEPT = 0.7  # share of the words that have to be left then
 MOST_UNHEARD_S = 2.5  # speech behind the last word
+LIKELY_SILENT = 0.6  # Whisper's own mark again, together with a low log probability
+STUTTER = re.compile(r"([^\W\d][^\s\d]{0,5}?)\1{5,}")  # within a word: "xxxxxx", "lass-lass-lass-…"
 
 # What Whisper was trained to find under silence and music: the ends of subtitled videos.
 CREDITS = re.compile(
@@ -48,17 +51,29 @@ def doubt(passage: Passage, seconds: float) -> str | None:
     """Why a passage heard in a cut window should be heard again in the full one."""
     spoken = plain(passage.text)
     rate = len(spoken) / max(seconds, 0.5)
-    last = passage.words[-1].end if passage.words else 0.0
+    last = passage.words[-1].end if passage.words else seconds  # no times found yet
     checks = (
         (passage.cut_off, "it did not end"),
         (compression(passage.text) > MOST_COMPRESSED, "it repeats itself"),
-        (repeats(spoken), "it repeats itself"),
+        (stutters(passage.text) or repeats(spoken), "it repeats itself"),
         (passage.logprob < LEAST_LOGPROB, "it is unsure"),
         (rate > MOST_WORDS_PER_S, "nobody speaks that fast"),
         (seconds > 3 and rate < LEAST_WORDS_PER_S, "much speech, few words"),
         (seconds - last > MOST_UNHEARD_S, "it stopped early"),
     )
     return next((reason for failed, reason in checks if failed), None)
+
+
+def is_nonsense(passage: Passage) -> bool:
+    """Whether even the full window failed. A phrase said twice is none: people do that."""
+    text = passage.text
+    failed = passage.logprob < LEAST_LOGPROB or compression(text) > MOST_COMPRESSED
+    return not is_noise(passage) and (failed or passage.cut_off or stutters(text))
+
+
+def is_noise(passage: Passage) -> bool:
+    """Whisper's own evidence that nobody speaks."""
+    return passage.no_speech > LIKELY_SILENT and passage.logprob < -0.8
 
 
 def lost(first: Passage, hinted: Passage) -> bool:
@@ -73,7 +88,7 @@ def is_invented(passage: Passage, seconds: float) -> bool:
     spoken = plain(passage.text)
     if not spoken:
         return True
-    if passage.no_speech > 0.6 and passage.logprob < -0.8:
+    if is_noise(passage):
         return True
     credit = CREDITS.fullmatch(" ".join(spoken)) is not None
     weak = passage.no_speech > 0.3 or passage.logprob < -0.6
@@ -84,6 +99,10 @@ def is_invented(passage: Passage, seconds: float) -> bool:
 def compression(text: str) -> float:
     data = text.encode()
     return len(data) / len(zlib.compress(data)) if data else 0.0
+
+
+def stutters(text: str) -> bool:
+    return STUTTER.search(text) is not None
 
 
 def repeats(words: Sequence[str]) -> bool:

@@ -26,6 +26,9 @@ from voice.vocabulary import Vocabulary
 IDLE_S = 600.0
 FOREIGN_LOGPROB = -0.75  # 24 of 27 foreign notes were below with tiny.en, and 2 of 141 English ones
 
+UNCLEAR = "No words could be made out: it is too unclear or too noisy. Say it again, or type it."
+PARTLY_UNCLEAR = "A part that could not be made out is missing here."
+
 
 class Transcriber:
     """Implements `core.ports.Hearing`."""
@@ -100,7 +103,7 @@ class Transcriber:
             words=tuple(HeardWord(**word) for word in found["words"]),
             replacements=understood.replacements,
             intent=understood.intent,
-            notice=self._notice(model, spoken, found["logprob"]),
+            notice=self._notice(model, spoken, found),
         )
 
     async def understand(
@@ -157,14 +160,18 @@ class Transcriber:
             return Vocabulary(())
         return await self._vocabularies.of(project)
 
-    def _notice(self, model: Model, spoken: Sequence[str], logprob: float) -> str | None:
-        """An English-only model makes confident English of any language, so it has to say so."""
-        if not model.english_only or (logprob > FOREIGN_LOGPROB and set(spoken) <= {"en"}):
-            return None
-        return (
-            f"The Whisper model {self._model} understands English only. For other languages set"
-            " GOFER_WHISPER_MODEL to one whose name does not end in .en."
-        )
+    def _notice(self, model: Model, spoken: Sequence[str], found: Message) -> str | None:
+        notices = []
+        if found["unclear"]:
+            notices.append(PARTLY_UNCLEAR if found["text"] else UNCLEAR)
+        if model.english_only and (
+            found["logprob"] <= FOREIGN_LOGPROB or not set(spoken) <= {"en"}
+        ):  # it makes confident English of any language
+            notices.append(
+                f"The Whisper model {self._model} understands English only. For other languages"
+                " set GOFER_WHISPER_MODEL to one whose name does not end in .en."
+            )
+        return " ".join(notices) or None
 
 
 def _advise(names: asyncio.Task[Vocabulary]) -> Advise:

@@ -2,8 +2,9 @@
 
 Whisper pads whatever it hears to 30 seconds, and for a short note most of the time goes into
 listening to nothing. Here the encoder gets what there is and a margin behind it; a passage about
-which `guards.doubt` finds something is heard again the library's own way. Measured margins and
-settings: bench/hearing.py.
+which `guards.doubt` finds something is heard once more, in the full window and behind no prompt.
+What that makes no sense of is left out: warmer tries, which the library goes on with, never mended
+a note and take many seconds. Measured margins and settings: bench/hearing.py.
 """
 
 from __future__ import annotations
@@ -39,8 +40,6 @@ LEAST_FRAMES = 400
 BEAM = 2  # finds as many names as five, in a sixth less of the time
 SURE = -0.25  # from this average on a note is not heard again: what that finds, it finds below
 TOKENS_PER_S = 8  # fast speech takes about five
-MOST_TOKENS = 200  # of one piece: what is left of the decoder's 448 beside a prompt, and then some
-WARMER = (0.0, 0.3, 0.6)  # more tries make nonsense of noise, for half a minute
 # Said to have been heard before the note, so that code is expected; measured to lower word errors
 # by a tenth to a fifth. It is English, and would pull other languages there. No folders are in it:
 # base hears "src" everywhere behind a prompt with "src/utils".
@@ -53,7 +52,7 @@ BEFORE, BEHIND = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Words with times in the note; `text` is empty when nobody spoke."""
+    """Words with times in the note; without text when nobody spoke, or nothing was understood."""
 
     text: str
     words: tuple[HeardWord, ...]
@@ -61,6 +60,7 @@ class Transcript:
     duration_s: float
     logprob: float = 0.0  # of the least certain piece
     reheard: int = 0  # pieces for which the full window was needed
+    unclear: int = 0  # pieces of which no sense could be made; they are left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +105,16 @@ class Whisper:
         """`language` None: found from the sound, in favour of the `usual` ones."""
         self._check(language)
         heard: list[Passage] = []
+        unclear: list[Passage] = []
         words: list[HeardWord] = []
         reheard = 0
         found = pieces(samples)
         for done, piece in enumerate(found, start=1):
             passage, spoken, again = self.hear_piece(piece, language, usual, advice)
             reheard += again
-            if not guards.is_invented(passage, piece.seconds):
+            if guards.is_nonsense(passage):
+                unclear.append(passage)
+            elif not guards.is_invented(passage, piece.seconds):
                 language = spoken  # people keep to one, and the next piece may be short
                 heard.append(passage)
                 words.extend(_in_note(word, piece) for word in passage.words)
@@ -121,8 +124,9 @@ class Whisper:
             words=tuple(words),
             language=language if heard else None,
             duration_s=samples.size / RATE,
-            logprob=min((passage.logprob for passage in heard), default=0.0),
+            logprob=min((passage.logprob for passage in (*heard, *unclear)), default=0.0),
             reheard=reheard,
+            unclear=len(unclear),
         )
 
     def _check(self, language: str | None) -> None:
@@ -140,14 +144,25 @@ class Whisper:
         advice: Advice | None = None,
     ) -> tuple[Passage, str, bool]:
         """What was heard, in which language, and whether that took the full window."""
-        encoded = self._encode(piece)
+        encoded = self._encode(piece, MARGIN)
         language = self._language(encoded, language, usual)
-        passage = self._timed(encoded, piece, self._decode(encoded, piece, language))
+        decoded = self._decode(encoded, piece, language, PROMPTS.get(language, ""))
+        passage = decoded.passage
+        if guards.is_noise(passage):
+            return passage, language, False
+        if not guards.doubt(passage, piece.seconds):
+            passage = self._timed(encoded, piece, decoded)
         if guards.doubt(passage, piece.seconds):
             return self._hear_in_full(piece, language), language, True
         if advice and passage.logprob < SURE:
             passage = self._hear_again(encoded, piece, language, passage, advice)
         return passage, language, False
+
+    def _hear_in_full(self, piece: Piece, language: str) -> Passage:
+        """In the library's window, and behind nothing: of what is hard to hear, a prompt's words
+        would be made."""
+        encoded = self._encode(piece, self.model.feature_extractor.nb_max_frames)
+        return self._timed(encoded, piece, self._decode(encoded, piece, language))
 
     def _hear_again(
         self,
@@ -161,7 +176,8 @@ class Whisper:
         names = advice.near(first.text, language)
         if not names:
             return first
-        decoded = self._decode(encoded, piece, language, names)
+        said = f"{PROMPTS.get(language, '')} {', '.join(names)}.".strip()
+        decoded = self._decode(encoded, piece, language, said)
         if decoded.passage.text == first.text or guards.lost(first, decoded.passage):
             return first
         if not advice.better(first.text, decoded.passage.text, language):
@@ -169,9 +185,9 @@ class Whisper:
         again = self._timed(encoded, piece, decoded)
         return first if guards.doubt(again, piece.seconds) else again
 
-    def _encode(self, piece: Piece) -> ctranslate2.StorageView:
+    def _encode(self, piece: Piece, margin: int) -> ctranslate2.StorageView:
         features = self.model.feature_extractor(piece.samples)
-        frames = max(features.shape[-1] + MARGIN, LEAST_FRAMES)
+        frames = max(features.shape[-1] + margin, LEAST_FRAMES)
         frames = min(frames + frames % 2, self.model.feature_extractor.nb_max_frames)
         return self.model.encode(_fitted(features, frames))
 
@@ -190,14 +206,12 @@ class Whisper:
         encoded: ctranslate2.StorageView,
         piece: Piece,
         language: str,
-        names: Sequence[str] = (),
+        said: str = "",
     ) -> Decoded:
+        """What is in it, as if `said` had been heard before."""
         tokenizer = Tokenizer(
             self.model.hf_tokenizer, not self.english_only, task="transcribe", language=language
         )
-        said = PROMPTS.get(language, "")
-        if names:
-            said = f"{said} {', '.join(names)}.".strip()
         before = tokenizer.encode(f" {said}") if said else []
         prompt = self.model.get_prompt(tokenizer, before, without_timestamps=True)
         most = len(prompt) + 20 + round(TOKENS_PER_S * piece.seconds)
@@ -234,28 +248,6 @@ class Whisper:
             for part in found[0]
         )
         return replace(decoded.passage, words=words)
-
-    def _hear_in_full(self, piece: Piece, language: str) -> Passage:
-        """The library's own way: the full window, and warmer tries where it fails."""
-        found, _ = self.model.transcribe(
-            piece.samples,
-            language=language,
-            condition_on_previous_text=False,
-            word_timestamps=True,
-            temperature=WARMER,
-            max_new_tokens=min(20 + round(TOKENS_PER_S * piece.seconds), MOST_TOKENS),
-        )
-        segments = list(found)
-        return Passage(
-            text=" ".join(segment.text.strip() for segment in segments),
-            words=whole_words(
-                HeardWord(word.word, word.start, word.end, word.probability)
-                for segment in segments
-                for word in segment.words or ()
-            ),
-            logprob=min((segment.avg_logprob for segment in segments), default=0.0),
-            no_speech=max((segment.no_speech_prob for segment in segments), default=1.0),
-        )
 
 
 def whole_words(parts: Iterable[HeardWord]) -> tuple[HeardWord, ...]:

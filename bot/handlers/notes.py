@@ -124,7 +124,8 @@ async def voice(desk: Desk, update: Update, _context: object) -> None:
         return  # its owner dropped it meanwhile
     understood = _with_caption(understood, _words(desk, message))
     if not understood.text:
-        await routing.close(desk, draft, note(SILENCE))
+        why = f"🎙 {understood.notice}" if understood.notice else SILENCE
+        await routing.close(desk, draft, note(why))
         return
     await routing.take(desk, sent, draft, understood)
 

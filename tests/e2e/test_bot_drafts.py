@@ -144,6 +144,11 @@ async def test_silence_and_what_is_no_audio_are_told(bot_house: BotHouse) -> Non
     async with bot_house.running() as hub:
         await phone.speaks(b"")
         await phone.sees("I heard no speech in this note, so nothing was started.")
+        bot_house.hearing.understood["mumbled"] = Heard(
+            "", "", None, 3, 0, no_speech=True, notice="No words could be made out."
+        )
+        await phone.speaks(b"mumbled")
+        await phone.sees("🎙 No words could be made out.")
         await phone.speaks(b"\xff\xff", kind="audio")
         await phone.sees("There is no audio in this file.")
         await phone.speaks(b"x", claimed_size=30_000_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.hearing import HeardWord
-from voice.guards import Passage, doubt, is_invented, lost, repeats
+from voice.guards import Passage, doubt, is_invented, is_nonsense, lost, repeats
 from voice.language import choose
 from voice.whisper import whole_words
 
@@ -42,12 +42,33 @@ def test_an_ordinary_passage_is_believed() -> None:
         (passage("Fix it.", end=8), 9),
         (passage("Fix the bug in the cart and then", end=4), 9),
         (passage("Fix the bug." + " bug" * 90, end=20), 20),
+        (passage("Die Zwei-Zwei-Zwei-Zwei-Zwei-Zwei-Zwei"), 3),
+        (passage("In the bottom left xxxxxxxxxxxxxxx"), 3),
         (passage(""), 4),
     ],
-    ids=["twice", "four", "phrase", "unsure", "fast", "slow", "early", "compressed", "nothing"],
 )
 def test_what_looks_wrong_is_heard_again(heard: Passage, seconds: float) -> None:
     assert doubt(heard, seconds) is not None
+
+
+@pytest.mark.parametrize(
+    ("heard", "nonsense"),
+    [
+        (passage("My surface is not a surface.", logprob=-1.28), True),
+        (passage("and health" * 30), True),
+        (passage("source-lass-lass-lass-lass-lass-lass-lass"), True),
+        (passage("Merge it. Merge it."), False),
+        (passage("no no no no no no no"), False),
+        (passage("Wait for 10000000 rows."), False),
+        (passage("Councilman.", logprob=-0.95), False),
+    ],
+)
+def test_what_even_the_full_window_makes_no_sense_of(heard: Passage, nonsense: bool) -> None:
+    assert is_nonsense(heard) is nonsense
+
+
+def test_noise_is_not_called_unclear() -> None:
+    assert not is_nonsense(passage("Thank you.", no_speech=0.96, logprob=-1.3))
 
 
 def test_a_word_said_twice_is_speech() -> None:

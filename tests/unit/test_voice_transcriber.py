@@ -17,6 +17,7 @@ from tests import recordings
 from tests.fakes.lab import until
 from tests.fakes.shop import SHOP, ShopSources
 from tests.recordings import DEMO_NOTE
+from voice import audio
 from voice.transcriber import Transcriber
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one model for all of them
@@ -132,6 +133,16 @@ async def test_an_english_model_says_that_it_is_one(hearing: Transcriber) -> Non
     heard = await hearing.hear(DEMO_NOTE, language="de")
     assert heard.notice is not None
     assert "tiny.en understands English only" in heard.notice
+
+
+async def test_a_note_that_nobody_can_understand_is_answered_so(
+    hearing: Transcriber, tmp_path: Path
+) -> None:
+    muddled = recordings.wav(recordings.muddled(audio.read(DEMO_NOTE)))
+    heard = await hearing.hear(save(tmp_path, "muddled.wav", muddled))
+    assert heard.text == ""
+    assert heard.notice is not None
+    assert "No words could be made out" in heard.notice
 
 
 async def test_a_worker_that_dies_costs_one_note(hearing: Transcriber, long_note: Path) -> None:

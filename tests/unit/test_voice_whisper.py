@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from core.errors import UserError
+from tests import recordings
 from tests.recordings import DEMO_NOTE
 from voice import audio, models, whisper
 from voice.audio import RATE
-from voice.speech import Piece, Span
+from voice.speech import Piece
 from voice.spoken import LANGUAGES
-from voice.whisper import TOKENS_PER_S, open_model
+from voice.whisper import Decoded, Whisper, open_model
 
 
 @pytest.fixture
@@ -50,13 +51,26 @@ def test_a_language_that_whisper_does_not_know_is_refused_in_words(folder: Path)
         opened.hear(silence, language="klingon", usual=(), on_progress=lambda _: None)
 
 
-def test_the_full_window_ends_too(folder: Path) -> None:
-    """Warmer and warmer tries over noise took half a minute."""
-    rng = np.random.default_rng(3)
-    noise = (0.3 * rng.standard_normal(6 * RATE)).astype(np.float32)
-    opened = open_model(folder, "cpu")
-    passage = opened._hear_in_full(Piece(noise, (Span(0, noise.size),)), "en")
-    assert len(passage.text.split()) < 6 * TOKENS_PER_S + 20
+class Counted(Whisper):
+    """Counts what it decodes."""
+
+    decoded = 0
+
+    def _decode(
+        self, encoded: ctranslate2.StorageView, piece: Piece, language: str, said: str = ""
+    ) -> Decoded:
+        self.decoded += 1
+        return super()._decode(encoded, piece, language, said)
+
+
+def test_what_nobody_can_understand_is_tried_twice_and_left_out(folder: Path) -> None:
+    """Warmer and warmer tries took half a minute, and came to nonsense."""
+    opened = Counted(folder)
+    muddled = recordings.muddled(audio.read(DEMO_NOTE))
+    heard = opened.hear(muddled, language="en", usual=("en",), on_progress=lambda _: None)
+    assert opened.decoded == 2
+    assert (heard.text, heard.unclear, heard.reheard) == ("", 1, 1)
+    assert heard.logprob < -1
 
 
 class Adviser:
