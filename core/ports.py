@@ -6,6 +6,7 @@ Every method may raise the errors named beside it; anything else is a defect of 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -143,6 +144,13 @@ class Repositories(Protocol):
 
         Returns the workspace with its new head (the same when nothing changed).
         Raises UnsafeRepository.
+        """
+        ...
+
+    def apart(self, project: Project, workspace: Workspace) -> AbstractAsyncContextManager[None]:
+        """While a command of the project's runs: the new files that it leaves are not committed.
+
+        Unless the agent changes them later. What was there before is to be committed already.
         """
         ...
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from core.errors import GitError, UnsafeRepository
-from git_ops import worktree
+from git_ops import leftovers, worktree
 from git_ops.clone import Clone, Record
 from git_ops.copying import LARGEST, copy_out
 from git_ops.git import Git, fields, sandboxed, shown
@@ -32,7 +32,9 @@ LONGEST_NAME = 4_000  # of one file; no system takes more
 OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
-def snapshot(git: Git, clone: Clone, base: str, parent: str, copies: Path) -> tuple[str, list[str]]:
+def snapshot(
+    git: Git, clone: Clone, record: Record, base: str, parent: str
+) -> tuple[str, list[str]]:
     """The tree of the agent's files, and notes on what was odd. Raises UnsafeRepository.
 
     Nothing of `git`'s work tree runs: it has our configuration, and embedded repositories, whose
@@ -49,17 +51,18 @@ def snapshot(git: Git, clone: Clone, base: str, parent: str, copies: Path) -> tu
         )
         _plant(git, clone, posing)
     worktree.shield_submodules(git)
-    notes += _add(git, copies)
+    notes += _add(git, record)
     return git.text("write-tree"), notes
 
 
-def _add(git: Git, copies: Path) -> list[str]:
+def _add(git: Git, record: Record) -> list[str]:
     """Take every change into the index. Returns what could not be; raises where nothing could.
 
     Git reads copies: an agent that is still alive could swap a file while it is read.
     """
     git.call("update-index", "-q", "--refresh")  # else a file merely written again has changed
-    gone, there = _changed(git)
+    gone, there = _changed(git, record)
+    copies = record.folder / "copies"
     worktree.remove(copies)
     copies.mkdir()
     try:
@@ -74,15 +77,14 @@ def _add(git: Git, copies: Path) -> list[str]:
     return notes
 
 
-def _changed(git: Git) -> tuple[list[bytes], list[bytes]]:
+def _changed(git: Git, record: Record) -> tuple[list[bytes], list[bytes]]:
     """Paths that are gone, and those that are changed or new."""
     parts = fields(git.run("diff-files", "-z", "--name-status", "--ignore-submodules=all"))
     tracked = dict(zip(parts[1::2], parts[::2], strict=True))
-    new = fields(git.run("ls-files", "-z", "--others", "--exclude-standard"))
+    new = leftovers.without(git, record, leftovers.untracked(git))
     gone = [path for path, status in tracked.items() if status == b"D"]
     there = [path for path, status in tracked.items() if status != b"D"]
-    # a repository without any commit is listed as a folder; there is nothing in it to keep
-    return gone, [*there, *(path for path in new if not path.endswith(b"/"))]
+    return gone, [*there, *new]
 
 
 def _add_copies(git: Git, paths: Sequence[bytes]) -> list[str]:

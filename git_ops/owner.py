@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from git_ops.git import Git, fields, owners, shown
 
 HEADS = "refs/heads/"
 LISTED = "--format=%(HEAD)%(objectname) %(refname)"  # a star or a space comes first
+SETTINGS = r"^(user\.(name|email)|core\.excludesfile)$"
 LATELY = 30  # commits that count as the last ones
 MOST_CHANGED = 300  # files of them
 
@@ -54,6 +55,7 @@ class Owner:
     path: Path
     git: Git
     git_dir: Path
+    _said: dict[str, str] = field(default_factory=dict)  # asked once
 
     @classmethod
     def at(cls, path: Path) -> Owner:
@@ -69,6 +71,8 @@ class Owner:
                 f"{path} belongs to another user. If you trust it: "
                 f"git config --global --add safe.directory '{path}'"
             )
+        if "not a git repository" not in answer.reason:
+            raise UserError(f"git cannot read {path}: {answer.reason}")
         raise UserError(
             f"{path} is not a git repository. Make it one: "
             f"cd '{path}' && git init && git add . && git commit -m Start"
@@ -119,8 +123,7 @@ class Owner:
 
     def identity(self) -> dict[str, str]:
         """Who commits are by, as environment variables of git."""
-        said = self.git.call("config", "-z", "--get-regexp", r"^user\.(name|email)$").out
-        values = dict(line.split("\n", 1) for line in os.fsdecode(said).split("\0") if "\n" in line)
+        values = self._settings()
         name = values.get("user.name") or "Gofer"
         email = values.get("user.email") or "gofer@localhost"
         return {
@@ -129,6 +132,21 @@ class Owner:
             "GIT_COMMITTER_NAME": name,
             "GIT_COMMITTER_EMAIL": email,
         }
+
+    def ignore_file(self) -> Path:
+        """What the owner ignores everywhere; there need not be one."""
+        said = self._settings().get("core.excludesfile")
+        folder = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+        named = f"{folder}/git/ignore" if said is None else said
+        return self.path / Path(named).expanduser()
+
+    def _settings(self) -> dict[str, str]:
+        """Of those that matter here the last ones, which count."""
+        if not self._said:
+            said = self.git.call("config", "-z", "--get-regexp", SETTINGS).out
+            lines = (line.partition("\n") for line in os.fsdecode(said).split("\0"))
+            self._said.update((name, value) for name, _, value in lines)
+        return self._said
 
     def file(self, name: str) -> Path:
         """A file of the git directory; linked work trees share all but their index."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from core.model import FileChange, Project, TrackedFile, Workspace
-from git_ops import follow_up, merge, pull_request, review, spare, sweep
+from git_ops import follow_up, leftovers, merge, pull_request, review, spare, sweep
 from git_ops.clone import Clone
 from git_ops.notes import notes_in, notes_on
 from git_ops.owner import Owner
@@ -63,6 +64,13 @@ class Repositories:
         site = await self._site(project, workspace.path.name)
         return await self._run(site.checkpoint, message, trailers)
 
+    @asynccontextmanager
+    async def apart(self, project: Project, workspace: Workspace) -> AsyncIterator[None]:
+        site = await self._site(project, workspace.path.name)
+        await self._run(leftovers.begin, site.record)
+        yield
+        await self._run(site.leave_out)  # after a crash the next checkpoint does
+
     async def changes(
         self, workspace: Workspace, words: str = ""
     ) -> tuple[tuple[FileChange, ...], tuple[str, ...]]:
@@ -76,7 +84,8 @@ class Repositories:
         text = review.diff(clone, workspace.base, workspace.head)
         passed = review.history(clone, workspace.head, workspace.base)
         commits = clone.git.text("rev-list", workspace.head, f"^{workspace.base}").split()
-        noted = clone.record(workspace.path.name).notes([*commits, workspace.base])
+        record = clone.record(workspace.path.name)
+        noted = record.notes([*commits, workspace.base]) + leftovers.noted(record)
         strange = outside_of(words, files, review.paths(clone, workspace.base)) if words else []
         return files, (*noted, *notes_on(files), *notes_in(text, passed), *strange)
 

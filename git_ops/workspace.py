@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from core.errors import GitError, NotFound, Refused
 from core.model import Project, Workspace
-from git_ops import checkpoint, inside, merge, worktree
+from git_ops import checkpoint, inside, leftovers, merge, worktree
 from git_ops.checkpoint import Confine
 from git_ops.clone import Clone, Origin, Record, folder_name
 from git_ops.owner import Owner
@@ -141,6 +141,11 @@ class Site:
         with self.record.lock(), self.clone.lock():
             return act(self.owner, self.clone, self.record, self.origin())
 
+    def leave_out(self) -> None:
+        """What the project's own command has left is not the agent's."""
+        with self.record.lock():
+            leftovers.take(worktree.look(self.clone, self.record, self.path), self.record)
+
     # --- turns -----------------------------------------------------------------------------------
 
     def checkpoint(self, message: str, trailers: Mapping[str, str]) -> Workspace:
@@ -158,11 +163,10 @@ class Site:
         self._resume(origin)
         head = self.clone.tip_of(origin.branch)
         git = worktree.look(self.clone, self.record, self.path)
+        leftovers.take(git, self.record)
         strange = worktree.tampered(self.record, self.path)
         tip, folded = checkpoint.import_commits(self.clone, self.path, head, self._confine(origin))
-        tree, notes = checkpoint.snapshot(
-            git, self.clone, origin.base, tip, self.record.folder / "copies"
-        )
+        tree, notes = checkpoint.snapshot(git, self.clone, self.record, origin.base, tip)
         if tree != self.clone.tree(tip):
             tip = self.clone.commit(tree, [tip], message, self.owner.identity())
         if tip != head:

@@ -163,15 +163,19 @@ def _quoted(value: str) -> str:
 
 
 # What tools leave behind and nobody commits; a project's own .gitignore has the last word.
-LEFT_BEHIND = ("__pycache__/", "*.py[co]", ".pytest_cache/", "*.egg-info/", "node_modules/")
+LEFT_BEHIND = (
+    "__pycache__/", "*.py[co]", "*.egg-info/", ".pytest_cache/", ".mypy_cache/", ".ruff_cache/",
+    ".hypothesis/", ".tox/", ".nox/", ".coverage", ".coverage.*", "coverage.xml", "htmlcov/",
+    "node_modules/", ".nyc_output/", ".DS_Store",
+)  # fmt: skip
 
 
 def write_excludes(record: Record, project: Project, owner: Owner) -> None:
     """What is never committed: what tools leave, what the owner excludes, what we put there."""
     lines = list(LEFT_BEHIND)
-    excludes = owner.file("info/exclude")
-    if excludes.is_file():
-        lines.append(excludes.read_text("utf-8", "surrogateescape"))
+    for excludes in (owner.ignore_file(), owner.file("info/exclude")):
+        if excludes.is_file():
+            lines.append(excludes.read_text("utf-8", "surrogateescape"))
     for name in (*project.copy, *project.link):
         escaped = "".join(f"\\{char}" if char in "\\*?[]!# " else char for char in name)
         lines.append(f"/{escaped.strip('/')}")

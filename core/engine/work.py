@@ -60,13 +60,13 @@ async def prepare(parts: Parts, task_id: str, write: Write) -> None:
     if stored.state.prepared or not (project.setup or project.check):
         return
     if project.setup:
-        result = await parts.agents.execute(project.setup, workspace)
+        result = await _executed(parts, project, workspace, project.setup)
         await write(lambda made: _log_check(made, "setup", "before", result))
         if not result.passed:
             raise AgentError(f"The set-up command failed ({_how(result)}): {result.tail[-1000:]}")
     before = None
     if project.check:
-        result = await parts.agents.execute(project.check, workspace)
+        result = await _executed(parts, project, workspace, project.check)
         await write(lambda made: _log_check(made, "check", "before", result))
         before = _verdict(result)
     await write(lambda made: made.set_state(prepared=True, check_before=before))
@@ -124,8 +124,15 @@ async def look(parts: Parts, stored: Stored, write: Write) -> Found:
     check = None
     if project.check and workspace.head != workspace.base:
         await write(lambda made: keep_commit(made, workspace))
-        check = await parts.agents.execute(project.check, workspace)
+        check = await _executed(parts, project, workspace, project.check)
     return Found(workspace, files, notes, check)
+
+
+async def _executed(
+    parts: Parts, project: Project, workspace: Workspace, command: str
+) -> CheckResult:
+    async with parts.repositories.apart(project, workspace):
+        return await parts.agents.execute(command, workspace)
 
 
 def words(task: Task) -> str:

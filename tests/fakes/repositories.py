@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha1
 from pathlib import Path
@@ -55,6 +56,10 @@ class MemoryRepositories:
         self, project: Project, workspace: Workspace, message: str, trailers: Mapping[str, str]
     ) -> Workspace:
         return self._commit(workspace, self._read(workspace.path), message)
+
+    @asynccontextmanager
+    async def apart(self, project: Project, workspace: Workspace) -> AsyncIterator[None]:
+        yield
 
     async def changes(
         self, workspace: Workspace, words: str = ""

@@ -12,7 +12,7 @@ from core.model import CheckResult, Run, Status, Task, Workspace
 from git_ops.repositories import Repositories
 from tests.fakes.agents import Agent, Script
 from tests.fakes.checkout import Checkout
-from tests.fakes.hall import Hall, submit
+from tests.fakes.hall import Hall, opened, submit
 
 ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 CHECK = "grep -q good work.txt || { echo work.txt is not good; exit 7; }"
@@ -148,3 +148,21 @@ async def test_the_agent_is_told_of_files_that_were_put_back(hall: Hall) -> None
     _, prompt = await followed_up(hall, task, "Go on.")
     assert "before your change: work.txt." in prompt
     assert prompt.endswith("\n\nGo on.")
+
+
+async def test_what_the_check_leaves_is_not_in_the_branch(tmp_path: Path, owner: Checkout) -> None:
+    """Of no turn: before the first one, after each, and in the follow-up's commit."""
+    check = "date +%N > report.xml; mkdir -p dist && date +%N > dist/app.js"
+    toml = f"[projects.app]\nsetup = 'touch built'\ncheck = '{check}'\n"
+    hall = Hall(tmp_path / "home", projects_toml=toml)
+    hall.repositories = Repositories(tmp_path / "home")  # type: ignore[assignment]
+    hall.agents.check = run_it
+    async with opened(hall):
+        hall.agents.scripts = {"claude": writes("one\n")}
+        task = await finished(hall, await submit(hall))
+        hall.agents.scripts = {"claude": writes("two\n")}
+        task, _ = await followed_up(hall, task, "Once more.")
+        assert (path_of(task) / "dist" / "app.js").is_file()
+    listed = owner.git("ls-tree", "-r", "--name-only", str(task.branch)).split()
+    assert listed == ["app.py", "work.txt"]
+    assert owner.show(f"{task.branch}:work.txt") == "two"
