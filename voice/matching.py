@@ -11,8 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
+from math import log2
 
-from voice.alignment import Fit, align
+from voice.alignment import Fit, align, sounds_like
+from voice.pronunciation import parts_of
 from voice.spoken import Language, Token
 from voice.vocabulary import Entry, Kind, Vocabulary
 
@@ -20,9 +23,14 @@ WINDOW, STEP = 14, 7  # tokens looked at together, and how far to the next look
 CLOSE = 0.94  # of the best one's value: a neighbour that may be meant as well
 NEIGHBOURLY = 0.6  # quality at which another name may have been meant after all
 RECENT = 1.06  # how much more likely a file of the last tasks is
+TOGETHER = 1.1  # a file and a name that it defines
 FRESH = 1.03  # and what was changed by the last commits
 ORDINARY = 0.9  # packages are called by ordinary words, "requests" and "click"
+MANY = 1000  # names; with each doubling beyond, more of them sound like something by chance
+BY_CHANCE = 0.4  # and the score must be so much higher, in phonemes
+DEEPER = 0.001  # how much less likely a name is per folder that was not said
 FOLDER_SAID = 0.7  # quality at which a new path goes into a folder of the project
+FOLDER_SPOKEN = 0.8  # and at which words before a file are its folder
 MOST_CHOICES = 5
 
 
@@ -33,6 +41,9 @@ class Bar:
     quality: float
     score: float
     tokens: int = 1  # a name of fewer is not believed
+
+    def raised(self, by: float) -> Bar:
+        return replace(self, score=self.score + by)
 
 
 MARKED = Bar(quality=0.5, score=3.0)
@@ -74,12 +85,56 @@ def find_names(
     fits = [
         found for start, end in windows(tokens) for found in _fits(tokens, start, end, vocabulary)
     ]
-    cues = Cues(tokens, speech)
+    cues = Cues(tokens, speech, by_chance=_by_chance(len(vocabulary.entries)))
     weights = {**dict.fromkeys(vocabulary.fresh, FRESH), **dict.fromkeys(recent, RECENT)}
     possible = list(_believed(fits, cues, weights))
     if possible or cues.technical():
         possible = list(_believed(fits, replace(cues, eased=True), weights))
-    return [_with_choices(match, possible) for match in best_apart(possible)]
+    possible = _kept_together(possible, vocabulary)
+    best = [_with_choices(match, possible) for match in best_apart(possible)]
+    return list(_with_folders(best, tokens))
+
+
+def _kept_together(possible: Sequence[Match], vocabulary: Vocabulary) -> list[Match]:
+    """A file in which a name is defined that was said as well is likelier than its neighbours, and
+    so is a name that the file defines: "in index dot t s, rename parse cart"."""
+    said = {match.entry.written for match in best_apart(possible)}
+    homes = {home for name in said for home in vocabulary.homes.get(name, ())}
+    return [
+        replace(match, value=match.value * TOGETHER)
+        if match.entry.written in homes or said & set(vocabulary.homes.get(match.entry.written, ()))
+        else match
+        for match in possible
+    ]
+
+
+def _with_folders(matches: Sequence[Match], tokens: Sequence[Token]) -> Iterator[Match]:
+    """Files with the folders that were said before them without a slash: "billing clients stripe
+    gateway dot pie" is one name, and so is "package SDK options dot go"."""
+    before = 0
+    for match, behind in zip_longest(matches, matches[1:]):
+        inside = behind and behind.entry.written.startswith(f"{match.entry.written}/")
+        if not inside or match.last != behind.first:
+            yield replace(match, first=_folders_from(match, tokens, before))
+            before = match.last
+
+
+def _folders_from(match: Match, tokens: Sequence[Token], before: int) -> int:
+    """Where the folders of a file begin that were said from the token `before` on."""
+    first = match.first
+    folders = match.entry.written.split("/")[:-1] if match.entry.kind is Kind.FILE else []
+    while folders and not tokens[first].pause:
+        folder = folders.pop()
+        said = len(parts_of(folder))
+        part = tokens[max(before, first - said) : first]
+        if not part or not sounds_like(part, folder, FOLDER_SPOKEN):
+            break
+        first -= len(part)
+    return first
+
+
+def _by_chance(names: int) -> float:
+    return BY_CHANCE * max(0.0, log2(max(names, 1) / MANY))
 
 
 def neighbour(tokens: Sequence[Token], vocabulary: Vocabulary, besides: str) -> Entry | None:
@@ -136,6 +191,7 @@ def _believed(
         bar = cues.bar(fit, entry)
         if bar and _passes(fit, bar, cues.tokens):
             weight = ORDINARY if entry.is_ordinary else weights.get(entry.written, 1.0)
+            weight -= DEEPER * (entry.written.count("/") + entry.written.startswith("_"))
             yield Match(
                 cues.first(fit, entry),
                 cues.last(fit, entry),
@@ -150,49 +206,85 @@ def _passes(fit: Fit, bar: Bar, tokens: Sequence[Token]) -> bool:
     return fit.quality >= bar.quality and fit.score >= bar.score and said >= bar.tokens
 
 
+_WITH_MARKS = (Kind.FILE, Kind.FOLDER, Kind.BRANCH)
+_SPELLED_OUT = (
+    NAMED_KIND,
+    LED,
+    LED_WELL,
+    SUBJECT,
+)  # evidence enough for its very words
+
+
 @dataclass(frozen=True, slots=True)
 class Cues:
-    """What besides the sounds speaks for a name. `eased`: the note is about code anyway."""
+    """What besides the sounds speaks for a name.
+
+    `eased`: the note is about code anyway; `by_chance`: what more is asked of a name without marks,
+    since there are so many.
+    """
 
     tokens: Sequence[Token]
     speech: Language
     eased: bool = False
+    by_chance: float = 0.0
 
     def bar(self, fit: Fit, entry: Entry) -> Bar | None:
         """What the sounds must reach for this entry to stand here; None: no name at all."""
         inside = self.tokens[fit.first : fit.last]
-        marked = any(token.mark in ("/", ".") for token in inside[1:])
-        articles = self.speech.words("determiners")
-        if inside[0].mark or inside[-1].mark or (inside[0].word in articles and not marked):
+        if inside[0].mark or inside[-1].mark:
             return None
+        if any(token.mark in ("/", ".") for token in inside[1:]) and entry.kind in _WITH_MARKS:
+            return MARKED
+        if inside[0].word in self.speech.words("determiners") or self._frayed(fit, entry):
+            return None
+        bar = self._unmarked_bar(fit, entry)
+        if bar is None or (bar in _SPELLED_OUT and self._letter_by_letter(fit, entry)):
+            return bar
+        return bar.raised(self.by_chance)
+
+    def _unmarked_bar(self, fit: Fit, entry: Entry) -> Bar | None:
         match entry.kind:
             case Kind.FILE:
-                return self._file_bar(fit, marked)
+                return self._file_bar(fit)
             case Kind.FOLDER:
-                return MARKED if marked else self._by_noun(fit, "folder")
+                return self._by_noun(fit, "folder")
             case Kind.BRANCH:
-                return MARKED if marked else self._by_noun(fit, "branch")
+                return self._by_noun(fit, "branch")
             case Kind.SYMBOL:
-                if any((token.word,) in self.speech.phrases("names", "called") for token in inside):
-                    return None  # what is called something is new
-                return self._symbol_bar(fit, any(token.word in articles for token in inside))
+                return self._symbol_bar(fit, entry)
             case Kind.PACKAGE:
                 return self._by_noun(fit, "package") or self._package_bar(fit)
             case Kind.WORD:
                 return self._package_bar(fit)
 
-    def _file_bar(self, fit: Fit, marked: bool) -> Bar | None:
-        if marked:
-            return MARKED
+    def _frayed(self, fit: Fit, entry: Entry) -> bool:
+        """Whether it begins or ends with a small word that the name has not: "the argument is"."""
+        small = self.speech.words("leads", "small") | self.speech.words("determiners")
+        first, last = self._word(fit.first), self._word(fit.last - 1)
+        if first not in small and last not in small:
+            return False
+        letters = _letters(entry)
+        return (first in small and not letters.startswith(first)) or (
+            last in small and not letters.endswith(last)
+        )
+
+    def _file_bar(self, fit: Fit) -> Bar | None:
         if self._self_naming(fit):
             return NAMED_KIND
         named = self._by_noun(fit, "file")
         return named or (LED if fit.full and self._led(fit) else None)
 
-    def _symbol_bar(self, fit: Fit, article_inside: bool) -> Bar | None:
-        """ "close the account" is what people do, not `close_account`."""
+    def _symbol_bar(self, fit: Fit, entry: Entry) -> Bar | None:
+        """ "close the account" is what people do, not `close_account`; what is called something is
+        new."""
+        inside = self.tokens[fit.first : fit.last]
+        if any((token.word,) in self.speech.phrases("names", "called") for token in inside):
+            return None
         named = self._by_noun(fit, "identifier")
-        if named or article_inside:
+        apart = self.speech.words("determiners") | self.speech.words("leads", "apart")
+        if any(token.word in apart and token.word not in _letters(entry) for token in inside):
+            return named and NAMED_BEHIND
+        if named:
             return named
         if self._led(fit) or self._in_one_word(fit):
             return LED if fit.quality < LED_WELL.quality else LED_WELL
@@ -205,6 +297,12 @@ class Cues:
     def _package_bar(self, fit: Fit) -> Bar | None:
         """ "send the requests" is no talk of packages."""
         return PACKAGE if self.eased or self._led(fit) or self._in_one_word(fit) else None
+
+    def _letter_by_letter(self, fit: Fit, entry: Entry) -> bool:
+        """Whether the very words of the name were heard; one word alone may be an ordinary one."""
+        inside = self.tokens[fit.first : fit.last]
+        said = "".join(token.word for token in inside)
+        return (len(inside) > 1 or entry.kind is Kind.SYMBOL) and said == _letters(entry)
 
     def technical(self) -> bool:
         """Whether the note speaks of code even without names."""
@@ -275,6 +373,10 @@ class Cues:
 
     def _mark(self, place: int) -> str:
         return self.tokens[place].mark if 0 <= place < len(self.tokens) else ""
+
+
+def _letters(entry: Entry) -> str:
+    return "".join(entry.parts()[0]).lower()
 
 
 def best_apart(matches: Iterable[Match]) -> list[Match]:

@@ -161,9 +161,20 @@ def _make(
     lately = set(fresh)
     symbols = {name for file in files if file.path in lately for name in names.get(file.blob, ())}
     vocabulary = Vocabulary.of_paths(files, branches=branches)
-    vocabulary = vocabulary.with_names(inside, lately | symbols)
+    vocabulary = vocabulary.with_names(inside, lately | symbols, _homes(files, names))
     vocabulary.prepare()
     return vocabulary
+
+
+def _homes(
+    files: Sequence[TrackedFile], names: Mapping[str, Sequence[str]]
+) -> Mapping[str, Sequence[str]]:
+    """The files that define each name."""
+    homes: dict[str, list[str]] = {}
+    for file in files:
+        for name in names.get(file.blob, ()) if kind_of(file.path) is Kind.SYMBOL else ():
+            homes.setdefault(name, []).append(file.path)
+    return homes
 
 
 def _parse(

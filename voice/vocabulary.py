@@ -8,7 +8,7 @@ began with.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -90,11 +90,17 @@ def style_of(path: str) -> str:
 
 
 class Vocabulary:
-    """`fresh` are names that were worked on lately."""
+    """`fresh` are names that were worked on lately, `homes` the files that define a name."""
 
-    def __init__(self, entries: Sequence[Entry], fresh: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        fresh: Iterable[str] = (),
+        homes: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         self.entries = tuple(entries)
         self.fresh = frozenset(fresh)
+        self.homes = homes or {}
         self._likely: dict[str, Sequence[Entry]] = {}
 
     @classmethod
@@ -113,9 +119,14 @@ class Vocabulary:
             ]
         )
 
-    def with_names(self, names: Iterable[Entry], fresh: Iterable[str] = ()) -> Vocabulary:
+    def with_names(
+        self,
+        names: Iterable[Entry],
+        fresh: Iterable[str] = (),
+        homes: Mapping[str, Sequence[str]] | None = None,
+    ) -> Vocabulary:
         """The same and these, each once."""
-        return Vocabulary(tuple(dict.fromkeys((*self.entries, *names))), fresh)
+        return Vocabulary(tuple(dict.fromkeys((*self.entries, *names))), fresh, homes)
 
     def with_symbols(self, symbols: Iterable[str]) -> Vocabulary:
         return self.with_names(Entry(symbol, Kind.SYMBOL) for symbol in symbols)

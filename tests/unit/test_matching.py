@@ -4,7 +4,7 @@ import pytest
 
 from core.model import TrackedFile
 from voice.understanding import understand
-from voice.vocabulary import Vocabulary
+from voice.vocabulary import Entry, Kind, Vocabulary
 
 PATHS = (
     "src/utils/validation.ts",
@@ -126,6 +126,66 @@ def test_equal_neighbours_become_choices_and_recency_decides() -> None:
     assert set(change.choices) == {"src/index.ts", "tests/index.ts"}
 
     assert "tests/index.ts" in written("Fix index dot t s.", recent=("tests/index.ts",))
+
+
+def test_a_name_decides_between_files_that_are_called_the_same() -> None:
+    homes = {"parseCart": ["tests/index.ts"], "RateLimiter": ["src/index.ts"]}
+    vocabulary = VOCABULARY.with_names([Entry("parseCart", Kind.SYMBOL)], (), homes)
+
+    [file, _] = understand("In index dot t s, rename parse cart.", vocabulary).replacements
+
+    assert (file.written, file.choices) == ("tests/index.ts", ())
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Fix billing clients stripe gateway dot pie.", "Fix billing/clients/stripe_gateway.py."),
+        ("Fix package SDK options dot go.", "Fix pkg/sdk/options.go."),
+        (
+            "We lost clients, options dot go is slow.",
+            "We lost clients, pkg/sdk/options.go is slow.",
+        ),
+    ],
+)
+def test_folders_may_be_said_without_their_slashes(said: str, expected: str) -> None:
+    paths = ("billing/clients/stripe_gateway.py", "pkg/sdk/options.go", "pkg/sdk/client.go")
+    vocabulary = Vocabulary.of_paths([TrackedFile(path, path) for path in paths])
+
+    assert understand(said, vocabulary).text == expected
+
+
+@pytest.mark.parametrize(
+    ("sentence", "name"),
+    [
+        ("The argument is always ignored.", "_arguments"),
+        ("Please rename it to something shorter.", "renameat2"),
+        ("How do I start the app?", "do_start"),
+        ("The time is right to make friends with the method.", "write2"),
+    ],
+)
+def test_small_words_of_a_sentence_belong_to_no_name(sentence: str, name: str) -> None:
+    vocabulary = Vocabulary([Entry(name, Kind.SYMBOL)])
+
+    assert understand(sentence, vocabulary).text == sentence
+
+
+def test_small_words_that_are_written_in_a_name_belong_to_it() -> None:
+    vocabulary = Vocabulary([Entry("invoice_total", Kind.SYMBOL), Entry("is_empty", Kind.SYMBOL)])
+
+    said = "Fix in voice total and the is empty function."
+    assert understand(said, vocabulary).text == "Fix invoice_total and the is_empty function."
+
+
+def test_among_very_many_names_more_has_to_agree() -> None:
+    sentence = "Make sure that nothing breaks for old clients."
+    few = [Entry("OLD_CLIENT_AUTH", Kind.SYMBOL)]
+    many = [Entry(f"{word}_{number}", Kind.SYMBOL) for word in "ab" for number in range(20_000)]
+
+    assert understand(sentence, Vocabulary(few)).replacements
+    assert not understand(sentence, Vocabulary([*few, *many])).replacements
+    text = understand("Simplify old client auth, please.", Vocabulary([*few, *many])).text
+    assert text == "Simplify OLD_CLIENT_AUTH, please."
 
 
 def test_every_change_tells_what_was_heard() -> None:
