@@ -8,6 +8,7 @@ known stays. Where that leaves a word that nobody knows, the whole name is read 
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ from voice.vocabulary import Vocabulary
 
 OWN = 0.82  # likeness at which a word of the project is believed
 COMMON = 0.88  # and one of code anywhere
+REAL = 0.97  # where what was heard is a word, too
 MOST_JOINED = 2  # heard words that may have been one
 MOST_OWN = 1500  # words of the project, the most frequent
 SHORTEST = 4  # letters of a word that is put in
@@ -90,9 +92,10 @@ def _meant(heard: Sequence[str], own: frozenset[str]) -> str | None:
         return None
     if all(_is_word(word, own) for word in heard) and heard[0] not in _PARTICLES:
         return None
+    real = len(heard) == 1 and heard[0] in real_words()
     best, meant = 0.0, None
     for word, likeness in _alike(tuple(heard), own | common_words()):
-        bar = OWN if word in own else COMMON
+        bar = OWN if word in own else REAL if real else COMMON
         worth = likeness + (COMMON - bar)
         if likeness >= bar and worth > best:
             best, meant = worth, word
@@ -163,9 +166,10 @@ def _is_word(word: str, own: frozenset[str]) -> bool:
 
 
 def stems_of(word: str) -> set[str]:
-    """The word, and what it may be an ending of."""
+    """The word, and what it may be with an ending: "storing", "planned", "entries"."""
     stems = {word, word.removesuffix("s"), word.removesuffix("ed"), word.removesuffix("d")}
-    return stems | {word.removesuffix("ing"), word.removesuffix("es")}
+    stems |= {word.removesuffix("es"), re.sub("ies$", "y", word), re.sub("ing$", "e", word)}
+    return stems | {re.sub(r"(.)\1(?:ed|ing)$", r"\1", word), word.removesuffix("ing")}
 
 
 @lru_cache(maxsize=50_000)

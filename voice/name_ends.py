@@ -15,7 +15,6 @@ Taken = Sequence[tuple[int, int, str]]  # names of the repository: first, last a
 LONGEST = 6  # words of a new name
 LONGEST_SENTENCE = 10  # and of a test, which may be called a whole sentence
 MOST_BEFORE = 2  # words before the "to" of "round to cents"
-SHORTEST_DOING = 6  # letters of "adding", which tells of a name what is done
 
 
 class Ends:
@@ -27,10 +26,12 @@ class Ends:
         self._soft = speech.words("names", "soft_ends")
         self._inner = speech.words("names", "inner")
         self._telling = speech.words("names", "telling")
+        self._verbs = speech.words("names", "verbs")
         self._adverbs = speech.words("names", "adverbs")
         self._being = speech.words("names", "being")
         self._sentence = speech.words("names", "sentence_ends")
         self._closing = speech.words("determiners") | speech.words("names", "closing")
+        self._parting = speech.phrases("names", "parting")
         self._together = speech.phrases("names", "together")
         self._reaching: dict[str, Sequence[str]] = names["reaching"]
 
@@ -72,7 +73,9 @@ class Ends:
 
     def _is_over(self, start: int, place: int, taken: Taken, formed: bool, sentence: bool) -> bool:
         word, before = self._words[place], self._words[place - 1]
-        closes = self._closes(place + 1, taken)
+        closes = self.closes(place + 1, taken)
+        if tuple(self._words[place : place + 2]) in self._parting:
+            return True
         if not closes and ((before, word) in self._together or self._spelled(place)):
             return False
         if sentence:
@@ -86,8 +89,8 @@ class Ends:
             return before not in self._being
         if word in self._adverbs:
             return self.is_end(place + 1)
-        doing = word.endswith("ing") and len(word) >= SHORTEST_DOING
-        return closes and (word in self._inner or (doing and place > start + 1))
+        inside = word in self._inner or (self._does(word) and place > start + 1)
+        return closes and inside
 
     def _is_other(self, start: int, place: int, taken: Taken) -> bool:
         """Whether a name of the repository is here that is no part of the new one. A symbol is
@@ -98,13 +101,20 @@ class Ends:
                 return not (joined and first > start and not {"/", "."} & set(written))
         return False
 
-    def _closes(self, place: int, taken: Taken) -> bool:
+    def closes(self, place: int, taken: Taken) -> bool:
         """Whether what comes here is no part of a name: "… on the page", "… by adding"."""
         if place >= len(self._tokens) or self._tokens[place].pause:
             return False
         word = self._words[place]
-        doing = word.endswith("ing") and len(word) >= SHORTEST_DOING
-        return doing or word in self._closing or any(f <= place < last for f, last, _ in taken)
+        return (
+            self._does(word)
+            or word in self._closing
+            or any(f <= place < last for f, last, _ in taken)
+        )
+
+    def _does(self, word: str) -> bool:
+        """ "adding", which tells of a name what is done; but not "string"."""
+        return word in self._telling or not self._verbs.isdisjoint(verbs_in(word))
 
     def _reaches(self, start: int, place: int, taken: Taken) -> bool:
         """ "convert to UTC", where the name is over behind it: such verbs are called so."""
@@ -112,7 +122,8 @@ class Ends:
         if self._words[start] not in verbs or place - start > MOST_BEFORE:
             return False
         there = place + 1 < len(self._tokens) and not self._tokens[place + 1].pause
-        return there and not self._closes(place + 1, taken) and self.is_end(place + 2)
+        ends = self.is_end(place + 2) or self.is_end(place + 3)
+        return there and ends and not self.closes(place + 1, taken)
 
     def _spelled(self, place: int) -> bool:
         """A letter among letters: the "a" of "H M A C"."""
@@ -124,3 +135,9 @@ class Ends:
         weak = self._inner | self._adverbs
         places = (place for place in range(start + 1, last) if self._words[place] in weak)
         return next(places, last)
+
+
+def verbs_in(word: str) -> set[str]:
+    """What "adding", "saving" and "planning" may come from."""
+    stem = word.removesuffix("ing")
+    return {stem, f"{stem}e", stem[:-1]} if stem != word else set()

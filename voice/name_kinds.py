@@ -6,7 +6,7 @@ Nouns are those of `kinds` in languages/*.toml, some of several words ("environm
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from voice.alignment import sounds_like
 from voice.spoken import Language, Token, speech_of
@@ -20,10 +20,12 @@ LIKE = 0.75  # likeness of a misheard kind ("an m" for "enum")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A kind as it is in `kinds`, empty for none; `several` where its plural was said."""
+    """A kind as it is in `kinds`, empty for none; `several` where its plural was said, `made`
+    where it is none that is known, "a component"."""
 
     name: str = ""
     several: bool = False
+    made: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.name)
@@ -91,27 +93,18 @@ class Kinds:
                 break
             kind = self.ending(end)
             if kind and (not found or not self._is_part(end, kind, found[-1])):
-                found.append((end, kind))
+                made = kind.several or self._article(end, kind) in self._indefinite
+                found.append((end, replace(kind, made=made)))
         if found:
-            made = (kind for end, kind in found if self._is_indefinite(end, kind))
-            nearest = found[0][1]
-            return (
-                nearest
-                if found[0][0] == place and not self._is_the(found[0])
-                else (next(made, nearest))
-            )
+            (end, nearest), *_ = found
+            new = [kind for _, kind in found if kind.made]
+            beside = end == place and (nearest.made or not self._article(end, nearest))
+            return nearest if beside or not new else new[0]
         return self._misheard(place)
 
     def _is_part(self, end: int, kind: Said, behind: tuple[int, Said]) -> bool:
         """Whether a kind is inside or directly before another: "a component class"."""
         return behind[0] - len(behind[1].name.split()) <= end
-
-    def _is_indefinite(self, end: int, kind: Said) -> bool:
-        return kind.several or self._article(end, kind) in self._indefinite
-
-    def _is_the(self, found: tuple[int, Said]) -> bool:
-        article = self._article(*found)
-        return bool(article) and article not in self._indefinite
 
     def _article(self, end: int, kind: Said) -> str:
         start = end - len(kind.name.split())

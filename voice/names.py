@@ -65,6 +65,7 @@ class Naming:
         self._called = speech.phrases("names", "called")
         self._misheard = speech.phrases("names", "misheard_called")
         self._never_first = speech.words("names", "never_first") | speech.words("determiners")
+        self._seldom_first = speech.words("names", "seldom_first")
         self._forms: dict[tuple[str, ...], str] = {
             tuple(said.split()): form
             for form, ways in speech.data["names"]["forms"].items()
@@ -106,7 +107,9 @@ class Naming:
         first = place + called
         form, length = self._form_at(first, called=True)
         form = form or self._form_before(place)
-        again = self._words[place + 1 : first] == ["it"]
+        again = "it" in (self._word(place + 1), self._word(place - 2)) or (
+            self._word(place - 1) == "it's"
+        )
         kind = self._kinds.in_call(place, first) or self._kinds.before(place, again)
         if first + length >= len(self._tokens) or self._only_told(place, first, kind):
             return None
@@ -146,25 +149,34 @@ class Naming:
         others = [t for t in taken if t[0] != ask.start or not making or "." in t[2]]
         hook = ask.kind.name == "hook"  # "the bounce" is heard for "debounce"
         slashes = ask.kind.name in _SLICED
+        sentence = ask.kind.name == "test" or self._word(ask.start) == "test"
         last = self._ends.after(
             ask.start,
             others,
             formed=bool(ask.form),
-            sentence=ask.kind.name == "test" or self._word(ask.start) == "test",
+            sentence=sentence,
             slashes=slashes,
             inside=frozenset({"the", "a", "to"} if hook else ()),
         )
         tokens = self._tokens[ask.start : last]
         words = words_of(tokens)
-        if len(words) < ask.least or self._begins_none(words):
+        if len(words) < ask.least or self._begins_none(ask, words, taken):
             return None
         if slashes and any(token.mark == "/" for token in tokens):
             return NewName(ask.first, last, sliced(tokens), ask.kind.name)
         form = ask.form or self._form_behind(last) or form_in(tokens)
+        if form == "flag" and words[-1] in self._speech.words("names", "flags") and words[:-1]:
+            words, last = words[:-1], last - 1  # "a dash dash verbose flag"
+        if sentence:
+            written = write(words, form or self._style(ask.kind.name))
+            return NewName(ask.first, last, written, ask.kind.name)
         return self._as(ask.first, last, words, ask.kind.name, form)
 
-    def _begins_none(self, words: Sequence[str]) -> bool:
+    def _begins_none(self, ask: Ask, words: Sequence[str], taken: Taken) -> bool:
         """ "called from main" names nothing; but "a sink" may be async."""
+        if words[0] in self._seldom_first and not ask.form:
+            goes_on = len(words) < 2 or self._ends.closes(ask.start + 1, taken)
+            return goes_on or not ask.kind.made
         if words[0] not in self._never_first:
             return False
         mended = self._mend(words)
@@ -181,27 +193,42 @@ class Naming:
     def _beside_its_kind(self, place: int, taken: Taken) -> NewName | None:
         """ "add a hook use clipboard", "create a price badge component": no "called", but a noun
         of `kinds` behind a verb of making, and words that can be a name."""
-        kind = self._words[place]
-        if kind not in self._speech.words("names", "uncalled"):
+        said = self._kinds.ending(place + 1)
+        kind = said.name
+        if kind not in self._speech.words("names", "uncalled") or said.several:
             return None
-        article = self._article_before(place)
-        if article is None or self._form_at(place + 1)[0]:
+        noun = place + 1 - len(kind.split())
+        article = self._article_before(noun)
+        if article is None or self._form_at(place + 1)[0] or self._called_at(place + 1):
             return None
+        if kind in _SLICED:
+            return self._slashed(place + 1, said)
         behind = self._ends.after(place + 1, taken)
-        for first, last in ((place + 1, behind), (article, place)):
+        for first, last in ((place + 1, behind), (article, noun)):
             free = not any(first < end and begin < last for begin, end, _ in taken)
             inside = self._tokens[first:last]
             called = any(self._called_at(at) for at in range(first, last + 1))
-            if called or not free or any(token.pause or token.mark for token in inside):
+            before = last == noun
+            apart = not before and self._kinds.style(kind) in ("constant", "camel")
+            pauses = any(token.pause for token in inside[apart:])  # "a hook, use clipboard"
+            if called or not free or pauses or any(token.mark for token in inside):
                 continue
             words = words_of(inside)
-            before = last == place
             telling = not before and bool(words) and words[0].endswith("ing")
             if telling or not self._can_be_name(kind, words, before):
                 continue  # "a component showing the price" names nothing
             if before or self._ends.is_end(last):
                 return self._as(first, last, words, kind)
         return None
+
+    def _slashed(self, place: int, kind: Said) -> NewName | None:
+        """ "a branch feature slash search bar", "an endpoint at slash health" """
+        start = place + (self._word(place) == "at")
+        last = self._ends.after(start, (), slashes=True) if start < len(self._tokens) else start
+        tokens = self._tokens[start:last]
+        if not any(token.mark == "/" for token in tokens[:2]):
+            return None
+        return NewName(start, last, sliced(tokens), kind.name)
 
     def _article_before(self, place: int) -> int | None:
         """Where the words behind "add a new" begin, which come before a noun of `kinds`."""
@@ -226,7 +253,10 @@ class Naming:
         """Whether these words `before` the kind, or behind it, name one."""
         if not 2 <= len(words) <= MOST_UNCALLED:
             return False
-        if words[0] in self._never_first or self._ends.passes_on(words[0]):
+        being = words[0] in ("is", "has")  # "a prop is disabled"
+        if words[0] in self._never_first | self._seldom_first:
+            return False
+        if self._ends.passes_on(words[0]) and not being:
             return False
         if self._speech.words("names", "uncalled") & set(words[:-1]):
             return False
@@ -248,9 +278,10 @@ class Naming:
         if calling:
             return calling
         doubtful = self._kinds.ending(place) and self._inventing_before(place)
-        misheard = self._misheard if doubtful else ()
-        phrases = (*self._called, *misheard)
-        return next((len(phrase) for phrase in phrases if self._says(place, phrase)), 0)
+        right = next((len(said) for said in self._called if self._says(place, said)), 0)
+        if right or not doubtful or self._called_at(place + 1):
+            return right
+        return next((len(said) for said in self._misheard if self._says(place, said)), 0)
 
     def _renamed_at(self, place: int, taken: Taken) -> Ask | None:
         """Where this is the "to" of "rename parseRow to …": a name in the form of the old one."""
@@ -309,9 +340,11 @@ class Naming:
         return ""
 
     def _form_behind(self, place: int) -> str:
-        """ "… called count words in snake case" """
+        """ "… called count words in snake case", "…, snake case" """
+        if place >= len(self._tokens):
+            return ""
         joins = self._word(place) in self._speech.words("names", "in_form")
-        return self._form_at(place + 1, called=True)[0] if joins else ""
+        return self._form_at(place + joins, called=True)[0]
 
     def _word(self, place: int) -> str:
         return self._words[place] if 0 <= place < len(self._words) else ""
