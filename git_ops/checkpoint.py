@@ -12,6 +12,7 @@ import re
 import stat
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from core.errors import GitError, UnsafeRepository
 from git_ops import leftovers, worktree
@@ -171,12 +172,19 @@ def has_committed(work_tree: Path, head: str) -> bool:
 def _line(folder: int, name: str) -> str:
     """The first line of a small file; empty where there is none."""
     try:
-        found = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        with _opened(folder, name) as file:
+            return file.read(1000).decode("ascii", "replace").split("\n")[0]
     except (OSError, ValueError):
         return ""
-    with os.fdopen(found, "rb") as file:
-        regular = stat.S_ISREG(os.fstat(found).st_mode)
-        return file.read(1000).decode("ascii", "replace").split("\n")[0] if regular else ""
+
+
+def _opened(folder: int, name: str) -> BinaryIO:
+    """A file in an open folder. Raises OSError for a link, and for what is no file."""
+    found = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(found).st_mode):
+        os.close(found)
+        raise OSError(f"{name} is not a file")
+    return os.fdopen(found, "rb")
 
 
 def _collect(work_tree: Path) -> bytes:
@@ -186,10 +194,8 @@ def _collect(work_tree: Path) -> bytes:
     except OSError:
         raise GitError("its .git is not a folder") from None
     try:
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-        with os.fdopen(os.open(BUNDLE, flags, dir_fd=folder), "rb") as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode) or found.st_size > BUNDLE_LIMIT:
+        with _opened(folder, BUNDLE) as file:
+            if os.fstat(file.fileno()).st_size > BUNDLE_LIMIT:
                 raise GitError(f"they are more than {BUNDLE_LIMIT // 1_000_000} MB")
             os.unlink(BUNDLE, dir_fd=folder)
             return file.read(BUNDLE_LIMIT)

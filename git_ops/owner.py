@@ -80,10 +80,8 @@ class Owner:
 
     def resolve(self, ref: str) -> str:
         """The commit id that a branch, tag or commit names. Raises UserError."""
-        commit = self.git.maybe(
-            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
-        )
-        if commit is not None:
+        commit = self.git.maybe("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+        if commit is not None and commit.isalnum():  # "^main" would name all but it
             return commit
         if ref == "HEAD":
             raise UserError(
