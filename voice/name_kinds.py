@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from voice.alignment import sounds_like
+from voice.sounds import sounds_of
 from voice.spoken import Language, Token, speech_of
 
 LOOK_BACK = 12  # words before "called" in which its kind may be named
 LOOK_FAR = 30  # and before "call it"
 LONGEST = 4  # words of a kind
 NEAR_ARTICLE = 4  # words between an article and its noun
+NEAR_LENGTH = 2  # phonemes that a misheard kind may have more or fewer
 LIKE = 0.75  # likeness of a misheard kind ("an m" for "enum")
 
 
@@ -127,7 +129,9 @@ class Kinds:
             place -= 1
         for length in (2, 1):
             said = self._tokens[max(0, place - length) : place]
+            heard = sum(len(token.sounds) for token in said)
             for kind in self._styles if said else ():
-                if sounds_like(said, kind, LIKE):
+                alike = abs(len(sounds_of(kind)) - heard) <= NEAR_LENGTH
+                if alike and sounds_like(said, kind, LIKE):
                     return Said(kind)
         return Said()

@@ -142,7 +142,10 @@ class Naming:
         if not joins and not self._tokens[place].pause.startswith(","):
             return None
         start = place + joins
-        return Ask(start, start, row.kind, row.form) if start < len(self._tokens) else None
+        other = self._word(start) in self._speech.words("names", "inventing")  # "and add them"
+        if start >= len(self._tokens) or other or self._ends.closes(start + 1, ()):
+            return None
+        return Ask(start, start, row.kind, row.form)
 
     def _named(self, ask: Ask, taken: Taken) -> NewName | None:
         making = self._inventing_before(ask.first)

@@ -52,6 +52,8 @@ def test_misheard_words_of_a_name(said: str, name: str) -> None:
         ("Add an error called payment declined error.", "PaymentDeclinedError"),
         ("Add a component called right panel.", "RightPanel"),
         ("Add a field called last seen at.", "lastSeenAt"),
+        ("Add a component called nav bar.", "NavBar"),
+        ("Add a component called navbar.", "NavBar"),
     ],
 )
 def test_rare_words_that_were_heard_right_stay(said: str, name: str) -> None:

@@ -422,6 +422,12 @@ def test_where_a_name_is_over(behind: str) -> None:
     ).text == "Add a function called computeTotal" + behind.replace("load user", "loadUser")
 
 
+def test_a_list_of_names_ends_where_something_else_is_asked() -> None:
+    said = "Create components called price tag, user card and side menu and add them to the page."
+    text = understand(said, WEB).text
+    assert text.endswith("called PriceTag, UserCard and SideMenu and add them to the page.")
+
+
 @pytest.mark.parametrize("vocabulary", [WEB, PYTHON], ids=["web", "python"])
 @pytest.mark.parametrize(
     "sentence",
