@@ -12,7 +12,7 @@ _NUMBERED = ("sha", "md", "utf", "base", "v", "h", "http", "ipv", "s", "ec", "oa
 
 
 def write(words: Sequence[str], form: str) -> str:
-    """The words joined in a form: camel, pascal, snake, kebab, constant or flag."""
+    """The words joined in a form: camel, pascal, snake, kebab, constant, flag or dotnet."""
     lower = [word.lower() for word in words]
     match form:
         case "camel":
@@ -25,6 +25,8 @@ def write(words: Sequence[str], form: str) -> str:
             return "_".join(lower).upper()
         case "kebab":
             return "-".join(lower)
+        case "dotnet":  # an interface of C#
+            return write(lower if lower[0] == "i" else ["i", *lower], "pascal")
         case "flag":
             return "--" + "-".join(lower)
     raise ValueError(form)

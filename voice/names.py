@@ -296,16 +296,22 @@ class Naming:
         if verb is None or any(token.pause for token in self._tokens[verb + 1 : place + 1]):
             return None
         start = place + 1
-        for _, last, written in taken:
-            if verb - 3 <= last <= place:
-                form = form_of(written)
-                return Ask(start, start, Said(), form) if form else None
+        old = self._old_name(verb, place, taken)
+        if old:
+            form = form_of(old)
+            return Ask(start, start, Said(), form) if form else None
         kind = next(filter(None, (self._kinds.ending(at) for at in range(place, verb, -1))), Said())
         if kind:
             return Ask(start, start, kind)
         named = 2 <= place - verb - 1 <= MOST_UNCALLED
         plain = self._words[verb + 1] not in self._never_first
         return Ask(start, start, kind, least=2) if named and plain else None
+
+    def _old_name(self, verb: int, place: int, taken: Taken) -> str:
+        """What is renamed: behind the verb, or before it in "parseRow should be renamed to"."""
+        behind = [written for first, last, written in taken if verb < first and last <= place]
+        before = [written for _, last, written in taken if verb - 3 <= last < verb]
+        return next(iter([*behind, *before]), "")
 
     def _predicates(self) -> frozenset[str]:
         return self._speech.words("leads", "predicates")
@@ -325,7 +331,10 @@ class Naming:
         return [verbs.get(words[0], words[0]), *words[1:]]
 
     def _says(self, place: int, phrase: Sequence[str]) -> bool:
-        return tuple(self._words[place : place + len(phrase)]) == tuple(phrase)
+        words = self._words[place : place + len(phrase)]
+        return len(words) == len(phrase) and all(
+            part in ("_", word) for part, word in zip(phrase, words, strict=True)
+        )
 
     def _form_at(self, place: int, *, called: bool = False) -> tuple[str, int]:
         """A form said here and its words; some are believed only behind "called"."""

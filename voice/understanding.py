@@ -130,6 +130,7 @@ def _styles_there(matches: Sequence[Match], vocabulary: Vocabulary) -> Mapping[s
         "folder": "snake" if value == "snake" else "kebab",
         "module": "pascal" if "rb" in vocabulary.extensions[:1] else file,
         "part": "snake" if value == "snake" else "pascal",
+        "interface": "dotnet" if "cs" in vocabulary.extensions[:1] else "pascal",
     }
 
 

@@ -422,6 +422,16 @@ def test_where_a_name_is_over(behind: str) -> None:
     ).text == "Add a function called computeTotal" + behind.replace("load user", "loadUser")
 
 
+def test_interfaces_of_csharp_begin_with_an_i() -> None:
+    assert "IHolidayCalendar" in written("Add an interface called holiday calendar.", CSHARP)
+    assert "HolidayCalendar" in written("Add an interface called holiday calendar.", JAVA)
+
+
+def test_the_old_name_tells_the_form_and_not_the_file_before_it() -> None:
+    said = "In src slash app dot ts, rename parse row to read line."
+    assert understand(said, WEB).text == "In src/app.ts, rename parseRow to readLine."
+
+
 def test_a_list_of_names_ends_where_something_else_is_asked() -> None:
     said = "Create components called price tag, user card and side menu and add them to the page."
     text = understand(said, WEB).text
