@@ -51,7 +51,6 @@ def snapshot(
             f"A repository of its own lay inside ({names}); its files came as plain files."
         )
         _plant(git, clone, posing)
-    worktree.shield_submodules(git)
     notes += _add(git, record)
     return git.text("write-tree"), notes
 

@@ -33,6 +33,21 @@ def unfiltered(git: Git) -> Git:
     return git.configured(*(f"filter.{name}.{key}" for name in filters(git) for key in keys))
 
 
+def _is_plain(path: Path) -> bool:
+    """Whether it is an ordinary repository of ours for certain. False: git has to say."""
+    git_dir = path / ".git"
+    try:
+        theirs = any(place.lstat().st_uid != os.geteuid() for place in (path, git_dir))
+    except OSError:
+        return False
+    parts = (
+        (git_dir / "HEAD").is_file(),
+        (git_dir / "objects").is_dir(),
+        (git_dir / "refs").is_dir(),
+    )
+    return all(parts) and not theirs and not git_dir.is_symlink()
+
+
 @dataclass(frozen=True, slots=True)
 class Checkout:
     """A folder of the owner's in which a branch is checked out."""
@@ -63,6 +78,8 @@ class Owner:
         if not path.is_dir():
             raise UserError(f"There is no folder {path}. Mend the project's path, or remove it.")
         git = owners(path)
+        if _is_plain(path):
+            return cls(path, git, path / ".git")
         answer = git.call("rev-parse", "--git-dir")
         if answer.status == 0:
             return cls(path, git, path / os.fsdecode(answer.out).removesuffix("\n"))

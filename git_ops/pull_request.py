@@ -113,7 +113,8 @@ def plan(owner: Owner, clone: Clone, record: Record, origin: Origin) -> str:
     others = carried(owner, clone, record, origin, remote)
     more = f", and {_counted(others)} of yours that {remote.name} has not got" if others else ""
     how = _program(owner, remote)
-    then = f"open a pull request with {how}" if how else "give you the link that opens one"
+    link = "give you the link that opens one" if remote.compare_link("x") else "say so"
+    then = f"open a pull request with {how}" if how else link
     return (
         f"Push {origin.branch} ({commits}, up to {tip[:10]}{more}) to {remote.name} "
         f"({remote.url}), then {then}, into {remote.target}. Nothing else is pushed now. {LATER}"

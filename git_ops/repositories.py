@@ -85,9 +85,15 @@ class Repositories:
         passed = review.history(clone, workspace.head, workspace.base)
         commits = clone.git.text("rev-list", workspace.head, f"^{workspace.base}").split()
         record = clone.record(workspace.path.name)
-        noted = record.notes([*commits, workspace.base]) + leftovers.noted(record)
+        noted = record.notes([*commits, workspace.base])
         strange = outside_of(words, files, review.paths(clone, workspace.base)) if words else []
-        return files, (*noted, *notes_on(files), *notes_in(text, passed), *strange)
+        return files, (
+            *noted,
+            *notes_on(files),
+            *notes_in(text, passed),
+            *strange,
+            *leftovers.noted(record),
+        )
 
     async def diff(self, workspace: Workspace, path: str | None = None) -> str:
         clone = Clone.of(self._home, workspace.project)
