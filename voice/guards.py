@@ -32,7 +32,7 @@ CREDITS = re.compile(
     r"|(subtitles?|captions?|transcri\w+|translat\w+) (by|made by|provided by)\b.*"
     r"|untertitel\b.*|vielen dank|bis zum nächsten mal|copyright\b.*"
     r"|sous-titr\w+\b.*|merci d'avoir regardé.*|subtítulos\b.*|gracias por ver.*"
-    r"|you|bye( bye)*|oh|ah|uh|um|hmm?|so|i|okay|the end|www\..*|.*amara\.org.*"
+    r"|you|bye( bye)*|oh|ah|uh|um|hmm?|so|i|the end|www\..*|.*amara\.org.*"
 )
 
 
@@ -106,7 +106,10 @@ def stutters(text: str) -> bool:
 
 
 def repeats(words: Sequence[str]) -> bool:
-    """A phrase said again at once, one word four times, or a long phrase twice anywhere."""
+    """A phrase said again at once, one word four times or twice and nothing else, or a long phrase
+    twice anywhere."""
+    if len(words) > 1 and len(set(words)) == 1:
+        return True
     for length in range(1, len(words) // 2 + 1):
         times = 4 if length == 1 else 2
         for start in range(len(words) - length * times + 1):

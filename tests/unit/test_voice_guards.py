@@ -35,6 +35,7 @@ def test_an_ordinary_passage_is_believed() -> None:
     ("heard", "seconds"),
     [
         (passage("Merge it. Merge it."), 3),
+        (passage("Yes. Yes.", end=1), 1),
         (passage("stop stop stop stop"), 3),
         (passage("Fix the panic in the queue now, fix the panic in the batch."), 5),
         (passage("Fix the bug.", logprob=-1.2), 3),
@@ -106,6 +107,10 @@ def test_a_hearing_behind_hints_must_not_be_worse(hinted: Passage, worse: bool) 
 @pytest.mark.parametrize("text", ["Stop.", "Merge it.", "Thank you.", "Undo that.", "Okay."])
 def test_short_clear_speech_is_kept(text: str) -> None:
     assert not is_invented(passage(text, end=0.8), 1)
+
+
+def test_an_answer_of_one_word_need_not_be_clear() -> None:
+    assert not is_invented(passage("Okay.", end=0.8, logprob=-0.7), 1)
 
 
 @pytest.mark.parametrize(
