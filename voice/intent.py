@@ -7,13 +7,17 @@ and what it is about. Whatever is not plainly there stays None: a wrong guess co
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 from core.hearing import Intent
+from voice.alignment import sounds_like
 from voice.sentences import Mention, Sentence, sentences_of
 from voice.slots import read_slots
-from voice.spoken import Language, find_phrase
+from voice.spoken import Language, find_phrase, tokenize
+
+ACTION_HEARD = 0.75  # how much like the verb of a follow-up another word must sound
 
 
 def read_intent(
@@ -30,9 +34,7 @@ def read_intent(
     action = _action(whole, speech)
     if action and action != "also":
         return Intent(action=action)
-    read_only = any(
-        whole.says(phrase) is not None for phrase in speech.phrases("read_only", "phrases")
-    )
+    read_only = _is_read_only(whole, speech)
     template = _template(sentences_of(text, ".!?,;"), speech, read_only)
     if template not in templates:
         template = None
@@ -48,15 +50,44 @@ def read_intent(
 
 def _action(whole: Sentence, speech: Language) -> str | None:
     """A follow-up, if the note is nothing else; "also" may introduce more."""
-    polite = speech.words("actions", "polite")
-    words = [word for word in whole.words if word not in polite]
-    for action in speech.data["actions"]:
-        if action in ("polite", "also"):
-            continue
-        if any(tuple(words) == phrase for phrase in speech.phrases("actions", action)):
-            return str(action)
-    also = speech.phrases("actions", "also")
-    return "also" if any(whole.starts(phrase) for phrase in also) else None
+    if any(whole.starts(phrase) for phrase in speech.phrases("actions", "also")):
+        return "also"
+    words = _without_courtesy(whole.words, speech.phrases("actions", "polite"))
+    actions: list[str] = [name for name in speech.data["actions"] if name not in ("polite", "also")]
+    said = [(name, phrase) for name in actions for phrase in speech.phrases("actions", name)]
+    for name, phrase in said:
+        if len(phrase) == len(words) and find_phrase(words, phrase) == 0:
+            return name
+    tokens = tokenize(" ".join(words), speech)
+    for name, phrase in said:
+        alike = 1 < len(phrase) == len(words) and phrase[1:] == tuple(words[1:])
+        if alike and sounds_like(tokens[:1], phrase[0], ACTION_HEARD):
+            return name
+    return None
+
+
+def _without_courtesy(words: Sequence[str], polite: Sequence[Sequence[str]]) -> Sequence[str]:
+    """ "Great, you can merge it now, please" as "merge it", "stop, stop" as "stop"."""
+    changed = True
+    while changed and words:
+        changed = False
+        for phrase in polite:
+            length = len(phrase)
+            if length < len(words) and find_phrase(words[:length], phrase) == 0:
+                words, changed = words[length:], True
+            if length < len(words) and find_phrase(words[-length:], phrase) == 0:
+                words, changed = words[:-length], True
+    return words[:1] if len(set(words)) == 1 else words
+
+
+def _is_read_only(whole: Sentence, speech: Language) -> bool:
+    """ "don't change anything", but not "… anything in the footer"."""
+    unless = speech.words("read_only", "unless")
+    for phrase in speech.phrases("read_only", "phrases"):
+        place = whole.says(phrase)
+        if place is not None and not unless & set(whole.words[place + len(phrase) :][:1]):
+            return True
+    return False
 
 
 def _template(clauses: Sequence[Sentence], speech: Language, read_only: bool) -> str | None:
@@ -89,15 +120,22 @@ def _earliest(sentences: Sequence[Sentence], speech: Language) -> str | None:
     chosen: str | None = None
     for rank, template in enumerate(speech.data["templates"]):
         for number, sentence in enumerate(sentences):
-            for phrase in template["phrases"]:
-                place = sentence.says(phrase.split())
-                if place is None:
-                    continue
-                if rank < 2:
-                    return str(template["name"])
-                if best is None or (number, place) < best:
-                    best, chosen = (number, place), str(template["name"])
+            place = _place_of(template, sentence)
+            if place is None:
+                continue
+            if rank < 2:
+                return str(template["name"])
+            if best is None or (number, place) < best:
+                best, chosen = (number, place), str(template["name"])
     return chosen
+
+
+def _place_of(template: Mapping[str, Any], sentence: Sentence) -> int | None:
+    """Where the first phrase of a template is; some count only at the start of a sentence."""
+    if any(sentence.starts(phrase.split()) for phrase in template.get("starts", ())):
+        return 0
+    places = (sentence.says(phrase.split()) for phrase in template["phrases"])
+    return min((place for place in places if place is not None), default=None)
 
 
 def _project(whole: Sentence, projects: Sequence[str], speech: Language) -> str | None:
@@ -118,10 +156,18 @@ def _project(whole: Sentence, projects: Sequence[str], speech: Language) -> str 
 
 
 def _agent(whole: Sentence, agents: Sequence[str], speech: Language) -> str | None:
-    leads = speech.words("agents", "leads")
+    """ "with Gemini", "Codex, …"; not "the Gemini model"."""
+    leads = speech.phrases("agents", "leads")
+    things = speech.words("agents", "things")
     for agent in agents:
-        name = re.findall(r"[^\W_]+", agent.lower())
-        place = find_phrase(whole.words, name) if name else None
-        if place is not None and (place == 0 or whole.words[place - 1] in leads):
-            return agent
+        heard = [" ".join(re.findall(r"[^\W_]+", agent.lower()))]
+        for name in (*heard, *speech.data["agents"]["said"].get(agent, ())):
+            words = name.split()
+            place = find_phrase(whole.words, words)
+            if place is None or things & set(whole.words[place + len(words) :][:1]):
+                continue
+            before = whole.words[:place]
+            exact = name in heard
+            if (place == 0 and exact) or any(before[-len(lead) :] == lead for lead in leads):
+                return agent
     return None

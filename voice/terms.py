@@ -58,7 +58,7 @@ def _framework(tokens: Sequence[Token], place: int, speech: Language) -> Term | 
             continue
         heard = "".join(token.word for token in part)
         frameworks: list[str] = speech.data["slots"]["frameworks"]
-        if heard in frameworks:
+        if heard in frameworks or part[-1].word in speech.words("terms", "about_tests"):
             return None
         found = next((name for name in frameworks if sounds_like(part, name, LIKE)), None)
         return Term(place, last, found) if found else None

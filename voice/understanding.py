@@ -21,6 +21,7 @@ from voice.names import Naming, NewName
 from voice.new_paths import NewPath, file_form, find_paths
 from voice.pronunciation import parts_of
 from voice.sentences import Mention
+from voice.slips import find_slips, taken_back
 from voice.spoken import Language, Token, speech_of, tokenize
 from voice.terms import Term, find_terms
 from voice.vocabulary import Kind, Vocabulary, style_of
@@ -109,7 +110,7 @@ def _edits(
     starts = [edit.first for edit in names]
     verbs = [_Edit(v.first, v.last, v.word) for v in find_verbs(tokens, speech, starts)]
     names = _apart(list(_self_corrected(names, tokens, speech, vocabulary)), verbs)
-    return _apart(names, list(_hesitations(tokens, speech)))
+    return _apart(names, [_Edit(first, last, "") for first, last in find_slips(tokens, speech)])
 
 
 def _with_verbs(tokens: Sequence[Token], speech: Language) -> Sequence[Token]:
@@ -206,7 +207,12 @@ def _self_corrected(
     Where both were heard as the same name, the second must have been its neighbour.
     """
     wrong: _Edit | None = None
+    done = 0
     for name, after in zip_longest(names, names[1:]):
+        first = taken_back(name.first, done, tokens, speech) if name.mention else name.first
+        if first < name.first:
+            yield _Edit(first, name.first, "")
+        done = name.last
         if wrong and wrong.text == name.text:
             meant = neighbour(tokens[name.first : name.last], vocabulary, name.text)
             if meant:
@@ -224,13 +230,6 @@ def _takes_back(between: Sequence[Token], speech: Language) -> bool:
     while words and words[-1] in passing and " ".join(words) not in said:
         words.pop()
     return " ".join(words) in said
-
-
-def _hesitations(tokens: Sequence[Token], speech: Language) -> Iterable[_Edit]:
-    said = speech.words("hesitations")
-    for place, token in enumerate(tokens):
-        if token.word in said:
-            yield _Edit(place, place + 1, "")
 
 
 def _rewrite(raw: str, tokens: Sequence[Token], edits: Sequence[_Edit]) -> str:

@@ -47,6 +47,10 @@ def intent(
         ("The page, where is it used?", "question"),
         ("Split the function into two.", "refactor"),
         ("We split the bill.", None),
+        ("Split cart dot t s. Parse row is far too long.", "refactor"),
+        ("Parse row is off by one in leap years.", "bug_fix"),
+        ("Find out who calls parse row.", "question"),
+        ("Cover parse row with unit tests.", "unit_tests"),
         ("Refactor parse row so that it is shorter.", "refactor"),
         ("The factor cart total so that it is shorter.", "refactor"),
         ("How does parse row work?", "question"),
@@ -181,3 +185,73 @@ def test_conditions_in_every_language(text: str, language: str, constraint: str)
     assert found.template == "bug_fix"
     assert found.slots["constraints"] == [constraint]
     assert constraint not in found.slots["description"]
+
+
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        ("Great, you can merge it now, please.", "merge"),
+        ("Looks good to me, merge it into main.", "merge"),
+        ("Marge it, please.", "merge"),
+        ("Stop, stop, stop!", "stop"),
+        ("No, wait, stop the task.", "stop"),
+        ("Roll that back.", "undo"),
+        ("Could you undo your last change?", "undo"),
+        ("Throw it all away.", "discard"),
+        ("Are you done yet?", "status"),
+        ("Okay, try it once more.", "retry"),
+        ("And another thing, the price is wrong.", "also"),
+        ("Stop the server when the tests are done.", None),
+        ("Merge the two lists.", None),
+        ("The cancel button is broken.", None),
+        ("Much of it.", None),
+    ],
+)
+def test_follow_ups_come_with_courtesy(text: str, action: str | None) -> None:
+    assert intent(text).action == action
+
+
+@pytest.mark.parametrize(
+    ("text", "agent"),
+    [
+        ("Use codecs to fix the header.", "codex"),
+        ("Can Claude fix the header?", "claude"),
+        ("Give this to Gemini. The header is broken.", "gemini"),
+        ("Fix the crash with the Gemini model.", None),
+        ("Codecs are missing in the player.", None),
+    ],
+)
+def test_an_agent_is_asked_or_spoken_of(text: str, agent: str | None) -> None:
+    assert intent(text).agent == agent
+
+
+@pytest.mark.parametrize(
+    ("text", "read_only"),
+    [
+        ("Look but don't touch. Where is the total computed?", True),
+        ("Don't touch the code, explain parse row.", True),
+        ("Fix the header but don't change anything in the footer.", False),
+        ("Refactor it without changing anything else.", False),
+    ],
+)
+def test_leaving_all_or_a_part_alone(text: str, read_only: bool) -> None:
+    assert intent(text).read_only == read_only
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("Um, fix the, uh, the header.", "Fix the header."),
+        ("Set the timeout to ten, no, twenty seconds.", "Set the timeout to twenty seconds."),
+        ("In the helpers, no, I mean cart dot t s use a map.", "In src/cart.ts use a map."),
+        ("In the helpers, no wait, in cart dot t s, use a map.", "In src/cart.ts, use a map."),
+        ("At noon, actually cart dot t s is fine.", "At noon, actually src/cart.ts is fine."),
+        ("It was a very, very long day, no doubt.", "It was a very, very long day, no doubt."),
+    ],
+)  # fmt: skip
+def test_slips_of_the_tongue(said: str, written: str) -> None:
+    assert understand(said, VOCABULARY).text == written
+
+
+def test_unit_tests_are_no_framework() -> None:
+    assert "framework" not in intent("Cover parse row with unit tests.").slots
