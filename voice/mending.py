@@ -169,6 +169,7 @@ def stems_of(word: str) -> set[str]:
     """The word, and what it may be with an ending: "storing", "planned", "entries"."""
     stems = {word, word.removesuffix("s"), word.removesuffix("ed"), word.removesuffix("d")}
     stems |= {word.removesuffix("es"), re.sub("ies$", "y", word), re.sub("ing$", "e", word)}
+    stems |= {re.sub("able$", "", word), re.sub("able$", "e", word)}
     return stems | {re.sub(r"(.)\1(?:ed|ing)$", r"\1", word), word.removesuffix("ing")}
 
 

@@ -31,6 +31,7 @@ class Ends:
         self._being = speech.words("names", "being")
         self._sentence = speech.words("names", "sentence_ends")
         self._closing = speech.words("determiners") | speech.words("names", "closing")
+        self._units = speech.words("names", "units")
         self._parting = speech.phrases("names", "parting")
         self._together = speech.phrases("names", "together")
         self._reaching: dict[str, Sequence[str]] = names["reaching"]
@@ -81,6 +82,8 @@ class Ends:
         if sentence:
             passing = self._hard | self._soft | self._inner
             return word in self._sentence or (word in passing and closes)
+        if word == "in" and place + 1 < len(self._words) and self._is_unit(place + 1):
+            return False
         if word in self._hard:
             return True
         if word in self._soft:
@@ -91,6 +94,10 @@ class Ends:
             return self.is_end(place + 1)
         inside = word in self._inner or (self._does(word) and place > start + 1)
         return closes and inside
+
+    def _is_unit(self, place: int) -> bool:
+        """ "timeout in seconds", and nothing behind it."""
+        return self._words[place] in self._units and self.is_end(place + 1)
 
     def _is_other(self, start: int, place: int, taken: Taken) -> bool:
         """Whether a name of the repository is here that is no part of the new one. A symbol is

@@ -105,6 +105,8 @@ class Naming:
 
     def _ask_called(self, place: int, called: int, taken: Taken) -> Ask | None:
         first = place + called
+        while self._word(first) in self._speech.words("hesitations"):
+            first += 1
         form, length = self._form_at(first, called=True)
         form = form or self._form_before(place)
         again = "it" in (self._word(place + 1), self._word(place - 2)) or (
@@ -148,7 +150,7 @@ class Naming:
         return Ask(start, start, row.kind, row.form)
 
     def _named(self, ask: Ask, taken: Taken) -> NewName | None:
-        making = self._inventing_before(ask.first)
+        making = ask.kind.made or self._inventing_before(ask.first)
         others = [t for t in taken if t[0] != ask.start or not making or "." in t[2]]
         hook = ask.kind.name == "hook"  # "the bounce" is heard for "debounce"
         slashes = ask.kind.name in _SLICED
@@ -159,7 +161,7 @@ class Naming:
             formed=bool(ask.form),
             sentence=sentence,
             slashes=slashes,
-            inside=frozenset({"the", "a", "to"} if hook else ()),
+            inside=frozenset({"the", "a", "to", "is", "has"} if hook else ()),
         )
         tokens = self._tokens[ask.start : last]
         words = words_of(tokens)
@@ -281,6 +283,8 @@ class Naming:
         if calling:
             return calling
         doubtful = self._kinds.ending(place) and self._inventing_before(place)
+        if self._kinds.style(" ".join(self._words[place : place + 2])):
+            return 0  # "a named tuple"
         right = next((len(said) for said in self._called if self._says(place, said)), 0)
         if right or not doubtful or self._called_at(place + 1):
             return right
@@ -295,7 +299,10 @@ class Naming:
         verb = next((at for at in range(place - 1, back - 1, -1) if self._words[at] in verbs), None)
         if verb is None or any(token.pause for token in self._tokens[verb + 1 : place + 1]):
             return None
-        start = place + 1
+        form, length = self._form_at(place + 1, called=True)
+        start = place + 1 + length
+        if form:
+            return Ask(place + 1, start, Said(), form)
         old = self._old_name(verb, place, taken)
         if old:
             form = form_of(old)
