@@ -50,6 +50,6 @@ def _unseen(clone: Clone, record: Record, origin: Origin, before: str, tip: str)
     known = [before, origin.base, *taken]
     commits = clone.git.text("rev-list", tip, *(f"^{commit}" for commit in known)).split()
     noted = [note for note in record.notes(commits) if not note.startswith(FOLDED)]
-    files = review.changes(clone, before, tip)
+    files = [*review.changes(clone, before, tip), *review.touched(clone, tip, *known)]
     said = notes_in(review.diff(clone, before, tip), review.history(clone, tip, *known))
     return [*noted, *holding(files), *said]

@@ -93,7 +93,7 @@ def notes_on(files: Sequence[FileChange], rules: Sequence[Rule] = RULES) -> list
     """What the names and kinds of the changed files say."""
     notes = []
     for rule in rules:
-        hits = [file.path for file in files if _applies(rule, file)]
+        hits = list(dict.fromkeys(file.path for file in files if _applies(rule, file)))
         if hits:
             notes.append(f"{rule.words}: {listed(hits)}.")
     masked = [file.path for file in files if not file.path.isprintable()]

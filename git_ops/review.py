@@ -74,6 +74,18 @@ def diff(clone: Clone, base: str, head: str, path: str | None = None) -> str:
     return _read(git.start_of(LONGEST_DIFF, "diff-tree", *options, base, head, "--", *wanted))
 
 
+def touched(clone: Clone, new: str, *known: str) -> list[FileChange]:
+    """What each of the same commits did to files, without counting lines."""
+    options = ("--format=", "--name-status", "-c", "-z", "--no-renames", "--no-show-signature")
+    wanted = (*options, new, *(f"^{commit}" for commit in known), "--")
+    parts = [part for part in clone.git.run("log", *wanted).split(b"\0") if part]
+    pairs = zip(parts[::2], parts[1::2], strict=True)
+    return [
+        FileChange(shown(path), None, None, STATUSES.get(chr(kind[0]), "modified"))
+        for kind, path in pairs
+    ]
+
+
 def _read(found: bytes) -> str:
     text = found.decode("utf-8", "replace")
     return text if len(found) < LONGEST_DIFF else f"{text}\n{CUT_OFF}\n"

@@ -191,6 +191,38 @@ async def test_what_the_owner_undid_waits_for_a_tap(hall: Hall, served: Path) ->
     assert git(served, "rev-parse", str(task.branch)) == task.head
 
 
+async def test_single_files_are_decided_about_while_it_is_open(hall: Hall, served: Path) -> None:
+    task = await opened(hall)
+    task = await settled(hall, await followed_up(hall, task, writes("more\n", "more.txt")))
+    sent, head = task.head, task.head or ""
+    await hall.engine.accept_files(task.id, ["work.txt"], expected_head=head, by="ann")
+    task = await hall.engine.revert_files(task.id, ["more.txt"], expected_head=head, by="ann")
+    assert task.review is not None
+    assert [(file.path, file.accepted) for file in task.review.files] == [("work.txt", True)]
+    assert (task.review.state, task.review.waits) == (
+        ReviewState.PULL_REQUEST,
+        "You changed the branch since.",
+    )
+    assert git(served, "rev-parse", str(task.branch)) == sent
+    task = await settled(hall, await followed_up(hall, task, writes("two\n")))
+    assert git(served, "rev-parse", str(task.branch)) == task.head
+
+
+async def test_a_merge_that_is_undone_leaves_it_open(hall: Hall, served: Path) -> None:
+    task = await opened(hall)
+    task = await hall.engine.merge(task.id, expected_head=task.head or "", by="ann")
+    task = await hall.engine.undo_merge(task.id, by="ann")
+    task = await settled(hall, await followed_up(hall, task, writes("two\n")))
+    assert git(served, "rev-parse", str(task.branch)) == task.head
+    task = await hall.engine.discard(task.id, expected_head=task.head, by="ann")
+    task = await hall.engine.restore(task.id, by="ann")
+    last = task.head
+    task = await followed_up(hall, task, writes("three\n"))  # it is no longer what was agreed to
+    assert task.review is not None
+    assert task.review.state is ReviewState.OPEN
+    assert git(served, "rev-parse", str(task.branch)) == last
+
+
 async def test_no_pull_request_no_push(hall: Hall, served: Path) -> None:
     hall.agents.scripts = {"claude": writes("one\n")}
     task = await hall.until((await submit(hall)).id, *ENDED)

@@ -124,6 +124,26 @@ async def test_a_secret_that_is_gone_again_is_in_the_history_all_the_same(
     assert "What looks like a secret is in an earlier commit: settings.py." in notes
 
 
+async def test_what_the_agents_own_commits_did_on_the_way_counts(
+    home: Path, owner: Checkout, served: Path
+) -> None:
+    repositories = confined(home)
+    first = await opened(repositories, owner)
+    odd = "\u00fc\n.mcp.json"
+    for name in (".github/workflows/ci.yml", odd, "M"):
+        (first.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (first.path / name).write_text("on: push\n")
+        git(first.path, "add", "--all")
+        git(first.path, "commit", "--quiet", "--message", "There")
+    git(first.path, "rm", "--quiet", "-r", ".github", odd)
+    git(first.path, "commit", "--quiet", "--message", "And gone")
+    second = await turn(repositories, owner, first)
+    assert [file.path for file in (await repositories.changes(second))[0]] == ["M", "work.txt"]
+    with pytest.raises(Refused, match=r"Changes what CI does: \.github/workflows/ci\.yml\."):
+        await updated(repositories, owner, second)
+    assert git(served, "rev-parse", first.branch) == first.head
+
+
 async def test_ordinary_work_does_not_wait(
     repositories: Repositories, owner: Checkout, served: Path
 ) -> None:
