@@ -24,6 +24,7 @@ HARSHNESS = 2.1  # a phoneme of unlikeness 1 / HARSHNESS adds nothing
 MISSING = 0.75  # cost of a phoneme of the name that was not heard, per weight
 ADDED = 0.75  # cost of a heard phoneme that the name has not, per weight
 MARK_ADDED = 0.15  # the same within a spoken mark, which a name may or may not show
+JOIN_ADDED = 0.04  # and within one that no name is matched with, "underscore" and "dash"
 PAUSES = {",": 0.8, ".": 1.6, "?": 3.0, "!": 3.0}  # cost of going on behind a pause
 _SCALE = 64  # scores are whole numbers, with the place where they began in the low bits
 _START_BITS, _ROW_BITS = 12, 9
@@ -73,11 +74,17 @@ class Utterance:
             starts.append(len(codes))
             sounds = encode(token.sounds)
             codes += sounds.tolist()
-            costs += (WEIGHTS[sounds] * (MARK_ADDED if token.mark else ADDED)).tolist()
+            costs += (WEIGHTS[sounds] * _added(token)).tolist()
             ends.append(len(codes))
         passed = np.concatenate(([0.0], np.cumsum(costs)))
         added = np.round(passed * _SCALE).astype(np.int64) * _LOW
         return cls(np.array(codes, dtype=np.int16), added, np.array(starts), np.array(ends))
+
+
+def _added(token: Token) -> float:
+    if token.mark in ("_", "-"):
+        return JOIN_ADDED
+    return MARK_ADDED if token.mark else ADDED
 
 
 def align(

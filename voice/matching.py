@@ -115,7 +115,9 @@ def _with_folders(matches: Sequence[Match], tokens: Sequence[Token]) -> Iterator
     for match, behind in zip_longest(matches, matches[1:]):
         inside = behind and behind.entry.written.startswith(f"{match.entry.written}/")
         if not inside or match.last != behind.first:
-            yield replace(match, first=_folders_from(match, tokens, before))
+            first = _folders_from(match, tokens, before)
+            dotted = match.entry.written.startswith(".") and first > before
+            yield replace(match, first=first - (dotted and tokens[first - 1].mark == "."))
             before = match.last
 
 
@@ -233,7 +235,7 @@ class Cues:
         inside = self.tokens[fit.first : fit.last]
         if inside[0].mark or inside[-1].mark:
             return None
-        if any(token.mark in ("/", ".") for token in inside[1:]) and entry.kind in _WITH_MARKS:
+        if self._marked(fit, entry):
             return MARKED
         if inside[0].word in self.speech.words("determiners") or self._frayed(fit, entry):
             return None
@@ -256,6 +258,16 @@ class Cues:
                 return self._by_noun(fit, "package") or self._package_bar(fit)
             case Kind.WORD:
                 return self._package_bar(fit)
+
+    def _marked(self, fit: Fit, entry: Entry) -> bool:
+        """Whether a mark was said that only names have: a slash, a dot, an underscore."""
+        inside = self.tokens[fit.first + 1 : fit.last]
+        if any(token.mark in ("_", "-") and token.text != "-" for token in inside):
+            return True
+        if entry.kind not in _WITH_MARKS:
+            return False
+        hidden = entry.written.startswith(".") and self._mark(fit.first - 1) == "."
+        return hidden or any(token.mark in ("/", ".") for token in inside)
 
     def _frayed(self, fit: Fit, entry: Entry) -> bool:
         """Whether it begins or ends with a small word that the name has not: "the argument is"."""

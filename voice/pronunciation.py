@@ -59,7 +59,8 @@ def sounds_of_part(part: str) -> tuple[str, ...]:
     if readings:
         return tuple("".join(sounds_of(word) for word in said.split()) for said in readings)
     if part.isdigit():
-        return ("".join(sounds_of(word) for word in number_words(part)),)
+        said = dict.fromkeys((part, part.lstrip("0") or part))  # "0002" is two as well
+        return tuple("".join(sounds_of(word) for word in number_words(one)) for one in said)
     plain = plain_letters(part)
     if not plain:
         return ("",)

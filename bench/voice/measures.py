@@ -23,7 +23,7 @@ class Result:
 
 
 def tokens_of(text: str) -> list[str]:
-    words = (word.strip(".,;:!?\"'()") for word in text.split())
+    words = (word.rstrip(".,;:!?\"'()").lstrip(",;:!?\"'()") for word in text.split())
     return [word for word in words if word]
 
 

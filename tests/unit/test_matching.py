@@ -156,6 +156,63 @@ def test_folders_may_be_said_without_their_slashes(said: str, expected: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("said", "path"),
+    [
+        ("dot github slash workflows slash c i dot yammel", ".github/workflows/ci.yml"),
+        ("the dot git ignore file", ".gitignore"),
+        ("dot e s lint r c dot j s", ".eslintrc.js"),
+        ("dot n v m r c", ".nvmrc"),
+        ("underscore underscore init underscore underscore dot pie", "api/__init__.py"),
+        ("dunder init dot pie", "api/__init__.py"),
+        ("add room dot pie", "api/migrations/0002_add_room.py"),
+        ("two add room dot pie", "api/migrations/0002_add_room.py"),
+        ("bracket slug slash page dot t s x", "app/(shop)/products/[slug]/page.tsx"),
+        ("products slash slug slash page dot t s x", "app/(shop)/products/[slug]/page.tsx"),
+        ("button dot test dot t s x", "ui/button.test.tsx"),
+        ("app settings dot development dot jason", "appsettings.Development.json"),
+        ("k eight s slash watch dot go", "internal/k8s/watch.go"),
+        ("payroll controller dot c sharp", "Payday.Api/PayrollController.cs"),
+        ("the docker compose file", "docker-compose.yml"),
+    ],
+)
+def test_paths_by_the_customs_of_many_languages(said: str, path: str) -> None:
+    paths = (
+        ".github/workflows/ci.yml", ".gitignore", ".eslintrc.js", ".nvmrc", "api/__init__.py",
+        "api/migrations/0002_add_room.py", "app/(shop)/products/[slug]/page.tsx",
+        "app/(shop)/cart/page.tsx", "ui/button.tsx", "ui/button.test.tsx", "appsettings.json",
+        "appsettings.Development.json", "internal/k8s/watch.go", "Payday.Api/PayrollController.cs",
+        "docker-compose.yml",
+    )  # fmt: skip
+    vocabulary = Vocabulary.of_paths([TrackedFile(one, one) for one in paths])
+
+    assert path in understand(f"Please open {said} now.", vocabulary).text.split()
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("parse u r l", "parseURL"),
+        ("o auth two client", "OAuth2Client"),
+        ("find orders by user i d", "findOrdersByUserID"),
+        ("product underscore by underscore slug", "PRODUCT_BY_SLUG"),
+        ("new h t t p client", "NewHTTPClient"),
+        ("shaw two five six hex", "sha256_hex"),
+        ("i clock", "IClock"),
+        ("s three storage", "S3Storage"),
+        ("h l seven message", "HL7Message"),
+    ],
+)
+def test_initialisms_and_numbers_of_many_languages(said: str, name: str) -> None:
+    names = (
+        "parseURL", "OAuth2Client", "findOrdersByUserID", "PRODUCT_BY_SLUG", "NewHTTPClient",
+        "sha256_hex", "IClock", "S3Storage", "HL7Message",
+    )  # fmt: skip
+    vocabulary = Vocabulary([Entry(one, Kind.SYMBOL) for one in names])
+
+    assert name in understand(f"Please refactor {said}, it is long.", vocabulary).text
+
+
+@pytest.mark.parametrize(
     ("sentence", "name"),
     [
         ("The argument is always ignored.", "_arguments"),
