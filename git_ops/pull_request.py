@@ -205,7 +205,7 @@ def _push_once(owner: Owner, remote: Remote, ref: str, before: str, tip: str) ->
     """Refused as stale unless the remote's branch is at `before` (empty: is not there)."""
     lease = f"--force-with-lease={ref}:{before}"
     # newer git takes hooks from the configuration as well, hence --no-verify
-    options = ("--no-verify", "--no-follow-tags", "--recurse-submodules=no", "--porcelain")
+    options = ("--no-verify", "--no-follow-tags", "--porcelain")
     target = ("--", remote.name, f"{tip}:{ref}")
     return owner.git.call("push", *options, lease, *target, timeout_s=NETWORK_TIMEOUT_S)
 

@@ -188,3 +188,52 @@ async def test_a_submodule_whose_pin_the_agent_moved_is_still_not_looked_into(
     (workspace.path / "lib").rmdir()
     after = await turn(repositories, owner, workspace)
     assert COMMIT in owner.git("ls-tree", after.head, "lib")
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        ("commit", "--quiet", "--amend", "--message", "Mine alone"),
+        ("reset", "--quiet", "--soft", "HEAD~2"),
+        ("update-ref", "HEAD", "orphan"),
+    ],
+    ids=lambda rewrite: rewrite[0],
+)
+async def test_an_agent_that_rewrites_the_branch_takes_nothing_away(
+    home: Path, owner: Checkout, rewrite: tuple[str, ...]
+) -> None:
+    owner.put("second.txt")
+    owner.commit("Second")
+    repositories = confined(home)
+    workspace = await prepared(repositories, owner)
+    (workspace.path / "work.txt").write_text("one\n")
+    first = await turn(repositories, owner, workspace)
+    (first.path / "work.txt").write_text("two\n")
+    git(first.path, "add", "--all")
+    orphan = git(first.path, "commit-tree", git(first.path, "write-tree"), stdin=b"Orphan")
+    git(first.path, *(orphan if part == "orphan" else part for part in rewrite))
+    git(first.path, "commit", "--quiet", "--allow-empty", "--message", "On top")
+    second = await turn(repositories, owner, first)
+    assert first.head in owner.git("rev-list", second.head).split()
+    assert owner.show(f"{second.head}:work.txt") == "two"
+    _, notes = await repositories.changes(second)
+    assert any("it rewrote the branch" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    "tips",
+    ["", "{0} HEAD\n{0} HEAD", "--all HEAD", "HEAD HEAD", "{0}x HEAD", "-{0} HEAD", "{0} refs/x"],
+)
+async def test_a_bundle_is_for_one_commit(
+    home: Path, owner: Checkout, tmp_path: Path, tips: str
+) -> None:
+    await prepared(Repositories(home), owner)
+    clone = site(owner, home).clone
+    owner.git("bundle", "create", "--quiet", str(tmp_path / "bundle"), "HEAD")
+    bundle = (tmp_path / "bundle").read_bytes()
+    head = owner.head()
+    assert checkpoint._unpack(clone, bundle) == head
+    real = f"{head} HEAD".encode()
+    assert bundle.count(real) == 1
+    with pytest.raises(GitError, match="made no sense"):
+        checkpoint._unpack(clone, bundle.replace(real, tips.format(head).encode()))
