@@ -15,6 +15,7 @@ from cli.options import as_json
 
 if TYPE_CHECKING:
     from core.config import Settings
+    from core.hearing import Heard
 
 
 @click.command()
@@ -62,8 +63,12 @@ async def _hear(
             if as_json:
                 display.print_json_line(heard_json(heard, str(file)))
             else:
-                words = heard.text or ("(nothing understood)" if heard.notice else "(no speech)")
+                words = words_of(heard)
                 click.echo(f"{file}: {words}" if len(files) > 1 else words)
                 if heard.notice:
                     click.echo(heard.notice, err=True)
     return heard_all
+
+
+def words_of(heard: Heard) -> str:
+    return heard.text or ("(nothing understood)" if heard.notice else "(no speech)")

@@ -77,6 +77,7 @@ async def _bench(
 ) -> bool:
     """Whether all files could be heard."""
     from cli.app import open_hearing, voice_folder
+    from cli.transcribe import words_of
     from core.errors import UserError
     from core.projects import Projects
     from voice.bench import compare
@@ -91,7 +92,7 @@ async def _bench(
                 heard_all = False
                 continue
             click.echo(f"{seen.file}")
-            click.echo(f"  plain {seen.raw_seconds:6.2f} s  {seen.raw_text}")
-            click.echo(f"  gofer {seen.heard.seconds:6.2f} s  {seen.heard.text}")
+            click.echo(f"  plain {seen.raw_seconds:6.2f} s  {seen.raw_text or '(nothing)'}")
+            click.echo(f"  gofer {seen.heard.seconds:6.2f} s  {words_of(seen.heard)}")
             click.echo(f"  Gofer took {seen.share_of_time:.2f} of plain's time.")
     return heard_all

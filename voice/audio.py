@@ -44,8 +44,10 @@ def _check(path: Path) -> None:
     """Refuse what need not be opened."""
     if path.is_dir():
         raise UserError(f"{path} is a folder. Name the recordings in it.")
-    if not path.is_file():  # a pipe or device would block for ever
+    if not path.exists():
         raise UserError(f"There is no file {path}.")
+    if not path.is_file():
+        raise UserError(f"{path} is a pipe or a device, which may never end. Name a recording.")
     size = path.stat().st_size
     if size == 0:
         raise _unreadable(path, "the file is empty")

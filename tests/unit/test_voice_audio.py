@@ -93,7 +93,7 @@ def test_a_missing_file_and_a_pipe_are_refused(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.ogg"
     os.mkfifo(pipe)
     for path in (tmp_path / "none.ogg", pipe):
-        with pytest.raises(UserError, match="There is no file"):
+        with pytest.raises(UserError, match="is a pipe or a device"):
             audio.read(path)
     with pytest.raises(UserError, match="is a folder"):
         audio.read(tmp_path)
