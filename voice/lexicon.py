@@ -29,7 +29,8 @@ class Lexicon:
 
     def __init__(self, words: Iterable[str], dear: Callable[[str], float]) -> None:
         said = ((word, sounds_of_part(word)[0]) for word in words)
-        self._said = [(word, sounds, PER_WORD + dear(word)) for word, sounds in said if sounds]
+        rows = [(word, sounds, PER_WORD + dear(word)) for word, sounds in said if sounds]
+        self._said = sorted(rows, key=lambda row: -len(row[1]))  # those still going on first
 
     def best(self, sounds: str, most: int) -> Row | None:
         """The cheapest row of at most so many words that these sounds may be."""
@@ -53,13 +54,15 @@ class Lexicon:
         costs = np.repeat(passed[None, :], len(codes), axis=0)
         final = np.full(costs.shape, np.inf)
         for place in range(codes.shape[1]):
-            own = WEIGHTS[codes[:, place]][:, None]
-            other = UNLIKENESS[codes[:, place]][:, heard] * np.maximum(own, WEIGHTS[heard])
+            going = int(np.searchsorted(-lengths, -place))
+            ended = int(np.searchsorted(-lengths, -place - 1))
+            costs, column = costs[:going], codes[:going, place]
+            own = WEIGHTS[column][:, None]
+            other = UNLIKENESS[column][:, heard] * np.maximum(own, WEIGHTS[heard])
             reached = costs + MISSING * own
             reached[:, 1:] = np.minimum(reached[:, 1:], costs[:, :-1] + other)
             costs = np.minimum.accumulate(reached - passed, axis=1) + passed
-            ending = lengths == place + 1
-            final[ending] = costs[ending]
+            final[ended:going] = costs[ended:]
         found = np.argwhere(final[:, 1:] <= WORST * weights[:, None])
         return [
             (int(end) + 1, self._said[word][0], float(final[word, end + 1]) + self._said[word][2])

@@ -29,6 +29,7 @@ REAL = 0.97  # where what was heard is a word, too
 MOST_JOINED = 2  # heard words that may have been one
 MOST_OWN = 1500  # words of the project, the most frequent
 SHORTEST = 4  # letters of a word that is put in
+MOST_READ = 5  # words of a name that is read anew
 SHORTEST_STRANGE = 5  # of a word that nobody may know; shorter ones are letters: "hmac"
 SHORTEST_PART = 3  # and of one of the words that a word is split into
 MOST_PARTS = 3
@@ -40,7 +41,11 @@ _NO_PART = ("a", "an", "the")  # of a name
 
 def mend(words: Sequence[str], vocabulary: Vocabulary) -> list[str]:
     """The same words, misheard ones replaced."""
-    own = own_words(vocabulary)
+    return list(_mended(tuple(words), own_words(vocabulary)))
+
+
+@lru_cache(maxsize=1000)
+def _mended(words: tuple[str, ...], own: frozenset[str]) -> Sequence[str]:
     mended = _instead(_one_by_one(_apart(words, own), own), own)
     if all(_is_known(word, own) for word in mended):
         return mended
@@ -115,7 +120,7 @@ def _alike(heard: Sequence[str], words: frozenset[str]) -> Iterator[tuple[str, f
 
 def _read_anew(words: Sequence[str], own: frozenset[str]) -> list[str]:
     """The words of code that all of these sound like; empty where none do well enough."""
-    if any(len(word) == 1 and word != "a" for word in words):
+    if len(words) > MOST_READ or any(len(word) == 1 and word != "a" for word in words):
         return []
     sounds = [sounds_of(word.lower()) for word in words]
     readings = {"".join(sounds), "".join(map(_with_long_y, words))}
