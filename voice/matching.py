@@ -349,12 +349,18 @@ class Cues:
         behind = self._word(fit.last) if not self._pause(fit.last) else ""
         if kind == "identifier" and behind in self.speech.words("nouns", "identifier_behind"):
             return NAMED_BEHIND
-        return NAMED_KIND if {self._word(fit.first - 1), behind} & nouns else None
+        before = self._word(fit.first - 1)
+        if before in nouns and before.removesuffix("s") in nouns and before.endswith("s"):
+            return NAMED_BEHIND  # "files larger than that"
+        return NAMED_KIND if {before, behind} & nouns else None
 
     def _led(self, fit: Fit) -> bool:
-        last = self._word(fit.first - 1)
+        last, earlier = self._word(fit.first - 1), self._word(fit.first - 2)
+        if last in self.speech.words("leads", "asking"):  # "is parse row slow", not "it is slow"
+            begins = fit.first < 2 or bool(self._pause(fit.first - 1))
+            return begins or earlier in self.speech.words("leads", "asked_by")
         leads = self.speech.words("leads", "words")
-        return last in leads or f"{self._word(fit.first - 2)} {last}" in leads
+        return last in leads or f"{earlier} {last}" in leads
 
     def _subject(self, fit: Fit) -> bool:
         """ "…, parse row is slow": nothing ordinary stands there without an article."""

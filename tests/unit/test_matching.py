@@ -93,6 +93,7 @@ def test_what_was_heard_is_written_as_the_repository_has_it(heard: str, expected
         "Log in is slow today.",
         "He slashed the prices, not the quality.",
         "He is in session with the board right now.",
+        "It fails for files larger than this.",
     ],
 )
 def test_ordinary_sentences_stay_as_they_are(sentence: str) -> None:
@@ -219,6 +220,7 @@ def test_initialisms_and_numbers_of_many_languages(said: str, name: str) -> None
         ("Please rename it to something shorter.", "renameat2"),
         ("How do I start the app?", "do_start"),
         ("The time is right to make friends with the method.", "write2"),
+        ("The key is not found in the cache.", "NOT_FOUND"),
     ],
 )
 def test_small_words_of_a_sentence_belong_to_no_name(sentence: str, name: str) -> None:
