@@ -28,6 +28,7 @@ COMPARE = {
     "bitbucket": "https://{host}/{path}/pull-requests/new?source={branch}&dest={target}",
     "gitea": "https://{host}/{path}/compare/{target}...{branch}",
 }
+TITLED = {"github": "&title={}", "gitlab": "&merge_request[title]={}"}  # where the page takes one
 ADDRESS = re.compile(
     r"(?:(?:https?|ssh|git)://(?:[^/@]*@)?(?P<host>[^/:]+)(?::\d+)?/|(?:[^/@:]+@)?(?P<scp>[^/:]+):)"
     r"(?P<path>[^:].*?)(?:\.git)?/?"
@@ -64,7 +65,7 @@ class Remote:
         found = ADDRESS.fullmatch(self.url)
         return found["path"] if found else None
 
-    def compare_link(self, branch: str) -> str | None:
+    def compare_link(self, branch: str, title: str = "") -> str | None:
         """The web page that opens a pull request; None for a host of an unknown kind."""
         if self.host is None or self.path is None:
             return None
@@ -72,12 +73,14 @@ class Remote:
         if kind is None:
             return None
         safe = "/" if kind in ("github", "gitea") else ""
-        return COMPARE[kind].format(
+        titled = TITLED.get(kind, "").format(quote(title, safe="")) if title else ""
+        link = COMPARE[kind].format(
             host=self.host,
             path=quote(self.path),
             target=quote(self.target, safe=safe),
             branch=quote(branch, safe=safe),
         )
+        return link + titled
 
 
 def _kind(host: str) -> str | None:
@@ -168,7 +171,8 @@ def open_(
     push(owner, record, remote, origin.branch, tip)
     record.write("opened", {"remote": remote.name, "url": remote.url})
     return _open_with_program(owner, remote, origin.branch, sayable(title), sayable(body)) or (
-        remote.compare_link(origin.branch) or f"{origin.branch} is on {remote.name} ({remote.url})."
+        remote.compare_link(origin.branch, sayable(title))
+        or f"{origin.branch} is on {remote.name} ({remote.url})."
     )
 
 

@@ -87,12 +87,22 @@ async def _open_pull_request(parts: Parts, project: Project, task: Task, args: A
         workspace,
         expected_head=args["expected_head"],
         title=task.title,
-        body=task.answer or task.instructions,
+        body=_body(task, review),
     )
     opened = replace(
         review, state=ReviewState.PULL_REQUEST, url=url, pushed=workspace.head, waits=None
     )
     return Result(opened, workspace)
+
+
+def _body(task: Task, review: Review) -> str:
+    """What others are told of the change. Notes are for the owner alone: they name local paths."""
+    count = len(review.files)
+    size = f"{count} file{'s' * (count != 1)}, +{review.added} −{review.removed}."
+    before = f" (before: {review.check_before})" if review.check_before else ""
+    check = f" Check: {review.check}{before}." if review.check else ""
+    by = f"Made by {task.agent}, from the task: {task.title}"
+    return "\n\n".join(filter(None, (task.answer, by, f"{size}{check}")))
 
 
 async def _discard(parts: Parts, project: Project, task: Task, args: Args) -> Result:

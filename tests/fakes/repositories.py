@@ -29,6 +29,7 @@ class MemoryRepositories:
     kept: list[str] = field(default_factory=list)
     spares: list[tuple[str, ...]] = field(default_factory=list)  # asked for, each time
     sent: list[str] = field(default_factory=list)  # heads, to pull requests that were open
+    drafted: list[str] = field(default_factory=list)  # title and body of pull requests
     unwanted: str = ""  # why none may be sent
     conflicts: tuple[str, ...] = ()
     merging: asyncio.Event = field(default_factory=asyncio.Event)  # set when one begins
@@ -152,6 +153,7 @@ class MemoryRepositories:
     async def open_pull_request(
         self, project: Project, workspace: Workspace, *, expected_head: str, title: str, body: str
     ) -> str:
+        self.drafted.append(f"{title}\n\n{body}")
         return f"https://example.com/{project.name}/compare/{workspace.branch}"
 
     async def update_pull_request(

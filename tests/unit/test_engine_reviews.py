@@ -162,6 +162,18 @@ async def test_a_pull_request_is_planned_then_opened(hall: Hall, task: Task) -> 
     assert (state(task), task.review.url is not None) == (ReviewState.PULL_REQUEST, True)
 
 
+async def test_a_pull_request_is_drafted_from_task_review_and_check(hall: Hall, task: Task) -> None:
+    (hall.home / "projects.toml").write_text("[projects.app]\ncheck = 'true'\n")
+    [task] = await hall.engine.submit(Submission("Fix the bug."))
+    task = await hall.until(task.id, *ENDED)
+    await hall.engine.open_pull_request(task.id, expected_head=head(task), by="ann")
+    [draft] = hall.repositories.drafted
+    title, answer, by, result = draft.split("\n\n")
+    assert (title, answer) == ("Fix the bug", task.answer)
+    assert by == f"Made by {task.agent}, from the task: Fix the bug"
+    assert result == "1 file, +1 −0. Check: passed (before: passed)."
+
+
 async def test_tasks_are_found_by_a_prefix_and_listed_newest_first(hall: Hall) -> None:
     made = [(await hall.engine.submit(Submission(f"Do {n}.", origin="mcp")))[0] for n in range(4)]
     assert (await hall.engine.task(made[0].id[:6])).id == made[0].id

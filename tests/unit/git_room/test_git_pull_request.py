@@ -321,3 +321,13 @@ async def test_words_that_no_command_line_holds_are_sent_without_it(
 )
 def test_compare_links(address: str, link: str | None) -> None:
     assert Remote("origin", address, "main").compare_link("gofer/x") == link
+
+
+def test_the_page_has_the_title_where_it_takes_one() -> None:
+    def link(host: str) -> str:
+        remote = Remote("origin", f"https://{host}/ada/app.git", "main")
+        return (remote.compare_link("gofer/x", "A & b?") or "").partition("main")[2]
+
+    assert link("github.com") == "...gofer/x?expand=1&title=A%20%26%20b%3F"
+    assert link("gitlab.com") == "&merge_request[title]=A%20%26%20b%3F"
+    assert link("codeberg.org") == "...gofer/x"
