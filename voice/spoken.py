@@ -251,6 +251,8 @@ def number_words(digits: str) -> list[str]:
 
 def find_phrase(words: Sequence[str], phrase: Sequence[str], start: int = 0) -> int | None:
     """Where the phrase begins; `_` in it stands for any one word."""
+    if phrase[0] != "_" and phrase[0] not in words:
+        return None  # as nearly always
     for place in range(start, len(words) - len(phrase) + 1):
         if all(part in ("_", word) for part, word in zip(phrase, words[place:], strict=False)):
             return place
