@@ -34,6 +34,9 @@ TEMPLATES = ("bug_fix", "react_component", "unit_tests", "refactor", "question")
         ("de", "Erstelle eine Komponente namens Price Badge.", "PriceBadge", "react_component"),
         ("de", "Refaktoriere Orders, nein, Users Punkt TS.", "src/users.ts", "refactor"),
         ("de", "Warum ist Format Price so langsam?", "formatPrice", "question"),
+        ("de", "Hier stürzt die Funktion Close Order ab.", "close_order", "bug_fix"),
+        ("es", "La función Close Order falla cuando es cero.", "close_order", "bug_fix"),
+        ("fr", "La méthode Close Order échoue quand tout est nul.", "close_order", "bug_fix"),
         (
             "es",
             "Corrige el error en Source barra Utils barra Validation punto TS.",
