@@ -16,7 +16,7 @@ STATUSES = {"A": "added", "D": "deleted", "M": "modified", "R": "renamed", "T": 
 
 def changes(clone: Clone, base: str, head: str) -> tuple[FileChange, ...]:
     """Files that differ, renames found, in git's order."""
-    options = ("-r", "-z", "-M", "--raw", "--numstat", "--no-ext-diff", "--no-textconv")
+    options = ("-r", "-z", "-M", "--raw", "--numstat")  # it runs no programs, as `log` would
     parts = iter(clone.git.run("diff-tree", *options, base, head).split(b"\0")[:-1])
     kinds: dict[bytes, tuple[str, bytes | None]] = {}
     found = []
@@ -64,7 +64,7 @@ def diff(clone: Clone, base: str, head: str, path: str | None = None) -> str:
 
     One that is too long to be read, and to be held in memory, ends with a word on that.
     """
-    options = ("-r", "-p", "-M", "--no-ext-diff", "--no-textconv", "--no-color", "--full-index")
+    options = ("-r", "-p", "-M", "--no-color", "--full-index")
     wanted: list[bytes] = []
     if path is not None:
         wanted = raw_paths(clone, base, head).get(path, [])

@@ -237,3 +237,20 @@ async def test_a_bundle_is_for_one_commit(
     assert bundle.count(real) == 1
     with pytest.raises(GitError, match="made no sense"):
         checkpoint._unpack(clone, bundle.replace(real, tips.format(head).encode()))
+
+
+async def test_files_that_an_agent_says_it_has_put_back_are_looked_at(
+    home: Path, owner: Checkout
+) -> None:
+    """Its repository has git write to another folder, and all goes well there."""
+    repositories = confined(home)
+    workspace = await prepared(repositories, owner)
+    (workspace.path / "work.txt").write_text("one\n")
+    first = await turn(repositories, owner, workspace)
+    (first.path / "work.txt").write_text("two\n")
+    second = await turn(repositories, owner, first)
+    (second.path / "elsewhere").mkdir()
+    git(second.path, "config", "core.worktree", "../elsewhere")
+    undone = await repositories.undo(owner.project, second, first.head)
+    assert undone.head == first.head
+    assert (undone.path / "work.txt").read_text() == "one\n"
