@@ -15,9 +15,11 @@ from core.hearing import Intent
 from voice.alignment import sounds_like
 from voice.sentences import Mention, Sentence, sentences_of
 from voice.slots import read_slots
+from voice.sounds import sounds_of
 from voice.spoken import Language, find_phrase, tokenize
 
 ACTION_HEARD = 0.75  # how much like the verb of a follow-up another word must sound
+ACTION_SOUNDS = 4  # of a verb that can be told by them: "pin it" is not "bin it"
 
 
 def read_intent(
@@ -61,6 +63,7 @@ def _action(whole: Sentence, speech: Language) -> str | None:
     tokens = tokenize(" ".join(words), speech)
     for name, phrase in said:
         alike = 1 < len(phrase) == len(words) and phrase[1:] == tuple(words[1:])
+        alike = alike and len(sounds_of(phrase[0])) >= ACTION_SOUNDS
         if alike and sounds_like(tokens[:1], phrase[0], ACTION_HEARD):
             return name
     return None
@@ -163,7 +166,7 @@ def _agent(whole: Sentence, agents: Sequence[str], speech: Language) -> str | No
         heard = [" ".join(re.findall(r"[^\W_]+", agent.lower()))]
         for name in (*heard, *speech.data["agents"]["said"].get(agent, ())):
             words = name.split()
-            place = find_phrase(whole.words, words)
+            place = find_phrase(whole.words, words) if words else None
             if place is None or things & set(whole.words[place + len(words) :][:1]):
                 continue
             before = whole.words[:place]

@@ -205,6 +205,9 @@ def test_conditions_in_every_language(text: str, language: str, constraint: str)
         ("Merge the two lists.", None),
         ("The cancel button is broken.", None),
         ("Much of it.", None),
+        ("Purge it.", None),
+        ("Pin it.", None),
+        ("Skip it.", None),
     ],
 )
 def test_follow_ups_come_with_courtesy(text: str, action: str | None) -> None:
