@@ -18,6 +18,7 @@ from voice.slots import read_slots
 from voice.sounds import sounds_of
 from voice.spoken import Language, find_phrase, tokenize
 
+_NO_ACTIONS = ("polite", "also", "judging")  # of the table
 ACTION_HEARD = 0.75  # how much like the verb of a follow-up another word must sound
 ACTION_SOUNDS = 4  # of a verb that can be told by them: "pin it" is not "bin it"
 
@@ -54,8 +55,15 @@ def _action(whole: Sentence, speech: Language) -> str | None:
     """A follow-up, if the note is nothing else; "also" may introduce more."""
     if any(whole.starts(phrase) for phrase in speech.phrases("actions", "also")):
         return "also"
+    *judging, last = sentences_of(whole.text, ".!?,;") or [whole]
+    if judging and all(s.words[0] in speech.words("actions", "judging") for s in judging):
+        return _follow_up(whole, speech) or _follow_up(last, speech)
+    return _follow_up(whole, speech)
+
+
+def _follow_up(whole: Sentence, speech: Language) -> str | None:
     words = _without_courtesy(whole.words, speech.phrases("actions", "polite"))
-    actions: list[str] = [name for name in speech.data["actions"] if name not in ("polite", "also")]
+    actions: list[str] = [name for name in speech.data["actions"] if name not in _NO_ACTIONS]
     said = [(name, phrase) for name in actions for phrase in speech.phrases("actions", name)]
     for name, phrase in said:
         if len(phrase) == len(words) and find_phrase(words, phrase) == 0:
@@ -111,8 +119,11 @@ def _is_question(sentence: Sentence, speech: Language, inner: bool) -> bool:
     if inner and sentence.words[0] in relative and not sentence.text.endswith("?"):
         return False
     starts = speech.phrases("question", "starts")
+    polite = speech.words("actions", "polite")
+    begins = next((n for n, word in enumerate(sentence.words) if word not in polite), 0)
+    asking = Sentence(sentence.text, sentence.words[begins:])
     anywhere = speech.phrases("question", "anywhere")
-    return any(sentence.starts(phrase) for phrase in starts) or any(
+    return any(sentence.starts(p) or asking.starts(p) for p in starts) or any(
         sentence.says(phrase) is not None for phrase in anywhere
     )
 
@@ -137,8 +148,10 @@ def _place_of(template: Mapping[str, Any], sentence: Sentence) -> int | None:
     """Where the first phrase of a template is; some count only at the start of a sentence."""
     if any(sentence.starts(phrase.split()) for phrase in template.get("starts", ())):
         return 0
-    places = (sentence.says(phrase.split()) for phrase in template["phrases"])
-    return min((place for place in places if place is not None), default=None)
+    places = [sentence.says(phrase.split()) for phrase in template["phrases"]]
+    known = template.get("not_behind", ())  # "the tests for it fail" asks for none
+    said = [place for place in places if place is not None]
+    return min((p for p in said if not p or sentence.words[p - 1] not in known), default=None)
 
 
 def _project(whole: Sentence, projects: Sequence[str], speech: Language) -> str | None:
