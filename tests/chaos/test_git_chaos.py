@@ -23,7 +23,7 @@ from tests.unit.git_room.crowd import (
 
 pytestmark = [
     pytest.mark.chaos,
-    pytest.mark.timeout(3600),
+    pytest.mark.timeout(7200),
     pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),
 ]
 
