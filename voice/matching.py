@@ -9,6 +9,7 @@ between neighbours is decided by what was used last, or handed on as choices.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -91,7 +92,8 @@ def find_names(
     if possible or cues.technical():
         possible = list(_believed(fits, replace(cues, eased=True), weights))
     possible = _kept_together(possible, vocabulary)
-    best = [_with_choices(match, possible) for match in best_apart(possible)]
+    possible.sort(key=_first)
+    best = [_with_choices(match, _around(match, possible)) for match in best_apart(possible)]
     return list(_with_folders(best, tokens))
 
 
@@ -403,12 +405,22 @@ def best_apart(matches: Iterable[Match]) -> list[Match]:
     worth: list[tuple[float, list[Match]]] = [(0.0, [])]
     reached: list[int] = [0]  # the `last` up to which each of `worth` goes
     for match in ordered:
-        before = max(place for place, last in enumerate(reached) if last <= match.first)
+        before = bisect_right(reached, match.first) - 1
         total = worth[before][0] + match.value
         if total > worth[-1][0]:
             worth.append((total, [*worth[before][1], match]))
             reached.append(match.last)
     return worth[-1][1]
+
+
+def _first(match: Match) -> int:
+    return match.first
+
+
+def _around(match: Match, possible: Sequence[Match]) -> Sequence[Match]:
+    """Those of a row in order that can overlap with it; a long note has very many others."""
+    nearest = bisect_left(possible, match.first - 2 * WINDOW, key=_first)
+    return possible[nearest : bisect_left(possible, match.last, key=_first)]
 
 
 def _with_choices(match: Match, possible: Iterable[Match]) -> Match:
