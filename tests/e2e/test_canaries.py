@@ -189,8 +189,9 @@ def living_environments(hub: RunningHub) -> list[str]:
 def kept_environments(hub: RunningHub, shop: Checkout, task_id: str) -> list[str]:
     """What the agent, the check, the set-up and the question for a version saw."""
     branch = hub.json("show", task_id)["branch"]
-    files = [shop.show(f"{branch}:{name}.env") for name in ("agent", "check", "setup")]
-    return [*files, (hub.home / "version.env").read_text()]
+    (tree,) = (hub.home / "worktrees").glob(f"*/{task_id}")  # what commands leave stays there
+    left = [(tree / f"{name}.env").read_text() for name in ("check", "setup")]
+    return [shop.show(f"{branch}:agent.env"), *left, (hub.home / "version.env").read_text()]
 
 
 def variables(environment: str) -> str:
