@@ -50,6 +50,7 @@ class Agent:
         self.may_end.set()
         self.cannot_end: Exception | None = None  # what `finish` raises then
         self.over = False
+        self.deaf = False  # as if it were over, for whoever tells it something
         self.changed = asyncio.Condition()
         self._heard = 0
         self._answers: dict[str, tuple[Decision, str]] = {}
@@ -118,7 +119,7 @@ class Agent:
 
     async def is_told(self, message_id: str, text: str) -> None:
         async with self.changed:
-            if self.over and message_id not in self.told:
+            if (self.over or self.deaf) and message_id not in self.told:
                 raise AgentGone
             if message_id not in self.told:
                 self.told[message_id] = text

@@ -107,10 +107,9 @@ async def test_a_message_for_a_process_that_is_over_begins_another(hall: Hall) -
     async def one_turn(agent: Agent) -> None:
         await agent.says(Text("at work"))
         if len(hall.agents.started) == 1:
+            agent.deaf = True
             await hall.engine.steer(agent.spec.task_id, "And the docs.", by="ann")
-            agent.over = True  # deaf from now on
         await agent.ends_turn(agent.spec.prompt)
-        agent.over = False
         await agent.exit(0, "exited")
 
     hall.agents.scripts = {"claude": one_turn}
