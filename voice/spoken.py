@@ -52,7 +52,7 @@ SPELLED = (
     "cs",
 )
 _STUCK_DOT = re.compile(rf"(dot)({'|'.join(SPELLED)}|go|vue|json)", re.I)
-_STUCK_CALLED = re.compile(r"(?!re|un|mis)(\w{1,})(called)")  # "componentcalled"
+_STUCK_CALLED = re.compile(r"(?!re|un|mis)(\w+)(called)")  # "componentcalled"
 _STUCK_SLASH = re.compile(r"(?!slash(?:e[sd]?|ing|er)?$|\w*backslash)(?=.*slash)\w+", re.I)
 _AT_SLASH = re.compile(r"slash|(?:(?!slash)\w)+", re.I)
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-zß-ÿ]+|[^\W\d_]+")

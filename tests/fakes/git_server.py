@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.fakes.checkout import CLEAN
+from tests.fakes.checkout import CLEAN, Checkout, git
 
 USER = "ada"
 DEADLINE_S = 30
@@ -102,3 +102,12 @@ def daemon(folder: Path) -> Iterator[int]:
     finally:
         os.killpg(process.pid, 15)
         process.wait()
+
+
+@contextlib.contextmanager
+def origin_of(owner: Checkout, folder: Path) -> Iterator[Path]:
+    """A bare repository behind `daemon`, set as the owner's `origin`; yields its place."""
+    git(owner.path, "clone", "--quiet", "--bare", str(owner.path), str(folder / "app.git"))
+    with daemon(folder) as port:
+        owner.git("remote", "add", "origin", f"git://127.0.0.1:{port}/app.git")
+        yield folder / "app.git"

@@ -12,7 +12,7 @@ from core.model import ENDED, Outcome, ReviewState, Status, Task
 from git_ops.repositories import Repositories
 from tests.fakes.agents import Agent, Script
 from tests.fakes.checkout import Checkout, git
-from tests.fakes.git_server import daemon
+from tests.fakes.git_server import origin_of
 from tests.fakes.hall import DEADLINE_S, Hall, submit, until
 from tests.unit.test_engine_on_git import run_it
 
@@ -29,11 +29,8 @@ def owner(tmp_path: Path) -> Checkout:
 
 @pytest.fixture
 def served(tmp_path: Path, owner: Checkout) -> Iterator[Path]:
-    folder = tmp_path / "served"
-    git(tmp_path, "clone", "--quiet", "--bare", str(owner.path), str(folder / "app.git"))
-    with daemon(folder) as port:
-        owner.git("remote", "add", "origin", f"git://127.0.0.1:{port}/app.git")
-        yield folder / "app.git"
+    with origin_of(owner, tmp_path / "served") as served:
+        yield served
 
 
 @pytest.fixture

@@ -30,6 +30,16 @@ async def turn(repositories: Repositories, owner: Checkout, workspace: Workspace
     return await repositories.checkpoint(owner.project, workspace, "Turn", {})
 
 
+async def saved(
+    repositories: Repositories, owner: Checkout, content: str = "1\n", name: str = "work.txt"
+) -> Workspace:
+    """A turn of the task that wrote this file."""
+    workspace = await prepared(repositories, owner)
+    (workspace.path / name).parent.mkdir(parents=True, exist_ok=True)
+    (workspace.path / name).write_text(content)
+    return await turn(repositories, owner, workspace)
+
+
 async def merged(
     repositories: Repositories, owner: Checkout, workspace: Workspace, how: str = "merge"
 ) -> tuple[str, str]:

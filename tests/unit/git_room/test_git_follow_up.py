@@ -11,9 +11,9 @@ from core.errors import Refused, UserError
 from core.model import Workspace
 from git_ops.repositories import Repositories
 from tests.fakes.checkout import Checkout, git
-from tests.fakes.git_server import daemon
+from tests.fakes.git_server import origin_of
 from tests.unit.git_room.crowd import site
-from tests.unit.git_room.steps import confined, merged, prepared, turn
+from tests.unit.git_room.steps import confined, merged, saved, turn
 
 TOKEN = "ghp_" + "a" * 36
 
@@ -26,21 +26,9 @@ def repositories(home: Path) -> Repositories:
 @pytest.fixture
 def served(tmp_path: Path, owner: Checkout) -> Iterator[Path]:
     """A bare repository behind `git daemon`, set as the owner's `origin` and fetched once."""
-    folder = tmp_path / "served"
-    git(tmp_path, "clone", "--quiet", "--bare", str(owner.path), str(folder / "app.git"))
-    with daemon(folder) as port:
-        owner.git("remote", "add", "origin", f"git://127.0.0.1:{port}/app.git")
+    with origin_of(owner, tmp_path / "served") as served:
         owner.git("fetch", "--quiet", "origin")
-        yield folder / "app.git"
-
-
-async def saved(
-    repositories: Repositories, owner: Checkout, content: str = "1\n", name: str = "work.txt"
-) -> Workspace:
-    workspace = await prepared(repositories, owner)
-    (workspace.path / name).parent.mkdir(parents=True, exist_ok=True)
-    (workspace.path / name).write_text(content)
-    return await turn(repositories, owner, workspace)
+        yield served
 
 
 async def opened(repositories: Repositories, owner: Checkout) -> Workspace:

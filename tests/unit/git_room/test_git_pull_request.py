@@ -17,9 +17,9 @@ from git_ops.landing import send
 from git_ops.pull_request import Remote
 from git_ops.repositories import Repositories
 from tests.fakes.checkout import Checkout, git
-from tests.fakes.git_server import daemon, http_backend
+from tests.fakes.git_server import http_backend, origin_of
 from tests.unit.git_room.crowd import crash_at, site
-from tests.unit.git_room.steps import prepared, turn
+from tests.unit.git_room.steps import saved
 
 
 @pytest.fixture
@@ -30,17 +30,8 @@ def repositories(tmp_path: Path) -> Repositories:
 @pytest.fixture
 def served(tmp_path: Path, owner: Checkout) -> Iterator[Path]:
     """A bare repository behind `git daemon`, set as the owner's `origin`."""
-    folder = tmp_path / "served"
-    git(tmp_path, "clone", "--quiet", "--bare", str(owner.path), str(folder / "app.git"))
-    with daemon(folder) as port:
-        owner.git("remote", "add", "origin", f"git://127.0.0.1:{port}/app.git")
-        yield folder / "app.git"
-
-
-async def saved(repositories: Repositories, owner: Checkout, content: str = "1\n") -> Workspace:
-    workspace = await prepared(repositories, owner)
-    (workspace.path / "work.txt").write_text(content)
-    return await turn(repositories, owner, workspace)
+    with origin_of(owner, tmp_path / "served") as served:
+        yield served
 
 
 async def sent(repositories: Repositories, owner: Checkout, workspace: Workspace) -> str:
